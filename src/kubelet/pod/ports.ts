@@ -1,0 +1,79 @@
+/**
+ * What the pod worker needs of the rest of the agent. Each interface is owned here, by its user; the folders that
+ * implement them are wired in by the composition root.
+ */
+import type { Image } from '#cri/types.ts';
+import type { AgentPod, Container } from '#lib/kube/types.ts';
+
+/** Events about a pod, with upstream's reasons. Never throws and never blocks. */
+export interface PodEvents {
+  event(
+    pod: AgentPod,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+    /** The container it is about: becomes `spec.containers{NAME}` in involvedObject.fieldPath. */
+    container?: string,
+  ): void;
+}
+
+/** Why an image can't be used yet: the waiting reasons of upstream. */
+export type ImageFailure =
+  | 'ErrImagePull'
+  | 'ImagePullBackOff'
+  | 'InvalidImageName'
+  | 'ErrImageNeverPull'
+  | 'ImageInspectError'
+  | 'RegistryUnavailable'
+  | 'SignatureValidationFailed';
+
+export type ImageState =
+  | { kind: 'unknown' }
+  | { kind: 'pulling'; since: number }
+  /** `ref` is what CreateContainer takes; `image` tells the user that the image runs as. */
+  | { kind: 'ready'; ref: string; image: Image }
+  /** `retryAt`: wall milliseconds from when `request` tries again; undefined: not by time alone. */
+  | { kind: 'failed'; reason: ImageFailure; message: string; retryAt: number | undefined };
+
+/** One container's wish for its image; a new `attempt` is a new wish (policy Always looks again). */
+export interface ImageRequest {
+  pod: AgentPod;
+  container: Container;
+  attempt: number;
+}
+
+/**
+ * Brings images to the node without ever holding up a pod's worker: `request` starts a flight in the background
+ * and the pod is marked dirty when its state changes.
+ */
+export interface PodImages {
+  state(podUid: string, container: string, attempt: number): ImageState;
+  /** Starts what isn't under way; does nothing while a flight or a back-off runs. */
+  request(request: ImageRequest): void;
+  /** Forgets every wish of the pod. */
+  forget(podUid: string): void;
+}
+
+/** A volume as the host sees it. */
+export interface HostVolume {
+  hostPath: string;
+  readOnly: boolean;
+  selinuxRelabel: boolean;
+}
+
+export interface PodVolumes {
+  /**
+   * Makes every volume of the pod ready and returns them by name. Idempotent; cheap when nothing is to be done.
+   * Rejects with a VolumeError whose message names the volume and what to mend.
+   */
+  setUp(pod: AgentPod, signal: AbortSignal): Promise<ReadonlyMap<string, HostVolume>>;
+  /** Unmounts and removes whatever volumes the pod's directory holds, by the mount table; never across a mount. */
+  tearDown(podUid: string, signal: AbortSignal): Promise<void>;
+}
+
+export interface PodCgroups {
+  /** Makes the pod's cgroup with its limits and returns it as CRI's `cgroup_parent`. Idempotent. */
+  ensure(pod: AgentPod): Promise<string>;
+  /** Ends whatever still runs in the pod's cgroup, of whatever QoS class, and removes it. Idempotent. */
+  remove(podUid: string): Promise<void>;
+}
