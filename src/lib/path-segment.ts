@@ -15,7 +15,7 @@ function isUnsafe(character: string): boolean {
  */
 export function safeSegment(text: string, what: string): string {
   const plain = text !== '' && text !== '.' && text !== '..' && text.length <= 255;
-  if (!plain || [...text].some(isUnsafe)) {
+  if (!plain || text.split('').some(isUnsafe)) {
     throw new PathSegmentError(`${what} ${JSON.stringify(text.slice(0, 80))} can't be a file name`);
   }
   return text;

@@ -77,3 +77,28 @@ export interface PodCgroups {
   /** Ends whatever still runs in the pod's cgroup, of whatever QoS class, and removes it. Idempotent. */
   remove(podUid: string): Promise<void>;
 }
+
+export interface TerminationMessages {
+  /** Makes an empty file for this attempt and returns its path on the host. */
+  prepare(pod: AgentPod, container: Container, attempt: number): Promise<string>;
+}
+
+export interface SubPaths {
+  /** Resolves `subPath` below the volume without following links and returns a host path that stays safe. */
+  prepare(
+    pod: AgentPod,
+    container: string,
+    index: number,
+    volume: HostVolume,
+    subPath: string,
+  ): Promise<string>;
+}
+
+export interface PodDirectories {
+  /** Makes `ROOT/pods/UID` and what belongs in it. */
+  ensure(pod: AgentPod): Promise<void>;
+  /** Removes the pod's logs. */
+  removeLogs(pod: AgentPod): Promise<void>;
+  /** Removes `ROOT/pods/UID`, never across a mount; rejects where something is left in it. */
+  remove(podUid: string): Promise<void>;
+}

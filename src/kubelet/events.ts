@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '#lib/clock.ts';
+import type { AgentPod, Event } from '#lib/kube/types.ts';
+import type { Logger } from '#lib/logger.ts';
+import type { PodEvents } from './pod/ports.ts';
+import { apiTime } from './status/time.ts';
+
+/** How many different events are kept; the oldest go first. */
+const CAPACITY = 2000;
+/** Messages are cut to what the API server takes. */
+const MAX_MESSAGE = 1024;
+
+/**
+ * The node's recent events, the same one counted instead of repeated. Without an API server this is where they live;
+ * they also go to the log.
+ */
+export class EventLog implements PodEvents {
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #nodeName: string;
+  /** In order of their last occurrence. */
+  readonly #events = new Map<string, Event>();
+
+  constructor(clock: Clock, log: Logger, nodeName: string) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#nodeName = nodeName;
+  }
+
+  event(
+    pod: AgentPod,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+    container?: string,
+  ): void {
+    const { namespace, name, uid } = pod.metadata;
+    const text = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE - 3)}...` : message;
+    const fieldPath = container === undefined ? undefined : containerField(pod, container);
+    const key = createHash('sha1')
+      .update([uid, fieldPath, type, reason, text].join('\0'))
+      .digest('hex')
+      .slice(0, 16);
+    const now = apiTime(this.#clock.now());
+    const before = this.#events.get(key);
+    this.#events.delete(key);
+    this.#events.set(key, {
+      metadata: {
+        name: `${name}.${key}`,
+        namespace,
+        creationTimestamp: before?.metadata.creationTimestamp ?? now,
+      },
+      involvedObject: {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        namespace,
+        name,
+        uid,
+        ...(fieldPath === undefined ? {} : { fieldPath }),
+      },
+      type,
+      reason,
+      message: text,
+      count: (before?.count ?? 0) + 1,
+      firstTimestamp: before?.firstTimestamp ?? now,
+      lastTimestamp: now,
+      source: { component: 'kubelet', host: this.#nodeName },
+      reportingComponent: 'kubelet',
+      reportingInstance: this.#nodeName,
+    });
+    const oldest = this.#events.size > CAPACITY ? this.#events.keys().next().value : undefined;
+    if (oldest !== undefined) this.#events.delete(oldest);
+    const fields = {
+      pod: `${namespace}/${name}`,
+      uid,
+      reason,
+      ...(container === undefined ? {} : { container }),
+    };
+    if (type === 'Warning') this.#log.warn(fields, text);
+    else this.#log.info(fields, text);
+  }
+
+  /** Oldest first; all, or those about one pod. */
+  list(pod?: { namespace: string; name: string }): Event[] {
+    const events = [...this.#events.values()];
+    if (pod === undefined) return events;
+    return events.filter(
+      ({ involvedObject }) => involvedObject.namespace === pod.namespace && involvedObject.name === pod.name,
+    );
+  }
+}
+
+function containerField(pod: AgentPod, container: string): string {
+  const init = pod.spec.initContainers?.some(({ name }) => name === container) === true;
+  return `spec.${init ? 'initContainers' : 'containers'}{${container}}`;
+}

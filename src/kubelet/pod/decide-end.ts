@@ -1,0 +1,51 @@
+import { type Decision, type Ending, type PodState, SETUP, heldUp } from './decision.ts';
+import { isDone } from './restart-policy.ts';
+import type { PodRecord } from './record.ts';
+import type { Step } from './steps.ts';
+import { killRunning, specGrace, stopSandboxes } from './stopping.ts';
+
+/** The phase that the pod has reached for good by itself, or undefined while anything may still run. */
+export function terminalOf(state: PodState): PodRecord['terminal'] {
+  // An init container that failed for good counts until the pod has been initialized in some sandbox.
+  const failedInit = state.containers.some(
+    (view) => view.kind === 'init' && isDone(state.pod, view) && view.current?.exitCode !== 0,
+  );
+  const apps = state.containers.filter((view) => view.kind === 'app');
+  if (failedInit && apps.every((view) => view.current === undefined)) return { phase: 'Failed' };
+  if (!apps.every((view) => isDone(state.pod, view))) return undefined;
+  return { phase: apps.every((view) => view.current?.exitCode === 0) ? 'Succeeded' : 'Failed' };
+}
+
+/** Ends what still runs of a pod that has done its work (its sidecars), and frees what it holds. */
+export function decideTerminal(state: PodState, decision: Decision): void {
+  decision.steps.push(...killRunning(state, specGrace(state.pod)), ...stopSandboxes(state, state.sandboxes));
+  if (!state.isTornDown && !heldUp(state, decision, SETUP)) decision.steps.push({ kind: 'tearDown' });
+}
+
+/** Ends a pod that its owner, or the agent, wants gone. */
+export function decideEnd(state: PodState, ending: Ending, decision: Decision): void {
+  decision.terminal = state.record?.terminal;
+  if (heldUp(state, decision, SETUP)) return;
+  const steps: Step[] = [
+    ...killRunning(state, ending.gracePeriodSeconds),
+    ...stopSandboxes(state, state.sandboxes),
+  ];
+  // Whatever stopped is looked at once more before it goes: the status wants its exit codes.
+  if (steps.length === 0 && ending.forget) {
+    steps.push(...state.sandboxes.map((sandbox): Step => ({ kind: 'removeSandbox', id: sandbox.id })));
+    steps.push({ kind: 'tearDown' }, { kind: 'forget' });
+  } else if (steps.length === 0 && !state.isTornDown) {
+    steps.push({ kind: 'tearDown' });
+  }
+  decision.steps.push(...steps);
+  for (const step of steps) {
+    if (step.kind !== 'killContainers') continue;
+    for (const kill of step.kills) {
+      decision.waits.push({
+        subject: `container ${kill.name}`,
+        reason: 'Terminating',
+        message: `Container ${kill.name} is being stopped: TERM, and KILL after ${ending.gracePeriodSeconds} s.`,
+      });
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import { runtimeStatus } from '#cri/errors.ts';
+import type { RuntimeService } from '#cri/runtime.ts';
+import { ensureDir, removeFile } from '#host/files.ts';
+import { InternalError } from '#lib/errors.ts';
+import { type Paths, containerLogLink, podLogDir } from '../paths.ts';
+import { type NodeDns, podDns } from '../spec/dns.ts';
+import { sandboxConfig } from '../spec/sandbox-config.ts';
+import { SANDBOX, SETUP } from './decision.ts';
+import type { ContainerKiller } from './kill-containers.ts';
+import { CONTAINER_NAME_LABEL } from './labels.ts';
+import type { PodObserver } from './observer.ts';
+import type { PodContext } from './pod-context.ts';
+import type { PodCgroups, PodDirectories, PodVolumes } from './ports.ts';
+import type { ContainerStarter, StarterParts } from './start-container.ts';
+import { filedUnder } from './step-failure.ts';
+import type { Step, StepKind, StepOf } from './steps.ts';
+
+export interface ExecutorParts extends Pick<
+  StarterParts,
+  'runtime' | 'images' | 'records' | 'events' | 'gate' | 'clock' | 'paths'
+> {
+  volumes: PodVolumes;
+  cgroups: PodCgroups;
+  directories: PodDirectories;
+  starter: ContainerStarter;
+  killer: ContainerKiller;
+  observer: PodObserver;
+  /** Read afresh for every sandbox: resolv.conf changes under a running agent. */
+  dns(): Promise<NodeDns>;
+}
+
+type Executor<K extends StepKind> = (
+  context: PodContext,
+  step: StepOf<K>,
+  signal: AbortSignal,
+) => Promise<void>;
+
+/** Does the steps of decisions. A kind of step without an executor doesn't compile. */
+export class StepExecutor {
+  readonly #parts: ExecutorParts;
+  readonly #executors: { [K in StepKind]: Executor<K> };
+
+  constructor(parts: ExecutorParts) {
+    this.#parts = parts;
+    this.#executors = {
+      setUp: (context, _step, signal) => this.#setUp(context, signal),
+      createSandbox: (context, step, signal) => this.#createSandbox(context, step.attempt, signal),
+      stopSandbox: (context, step) => this.#stopSandbox(context, step.id),
+      removeSandbox: (_context, step) =>
+        filedUnder(SETUP, 'FailedKillPod', () => goneIsFine(this.#runtime.removePodSandbox(step.id))),
+      requestImage: async (_context, step) => parts.images.request(step.request),
+      startContainer: (context, step, signal) => parts.starter.start(context, step, signal),
+      startCreated: (context, step, signal) => parts.starter.startCreated(context, step, signal),
+      killContainers: (context, step, signal) =>
+        filedUnder(SETUP, 'FailedKillPod', () => parts.killer.kill(context.pod, step, signal)),
+      tearDown: (context, _step, signal) => this.#tearDown(context, signal),
+      forget: (context) => this.#forget(context),
+    };
+  }
+
+  /** Rejects with a StepFailure, or with the signal's reason. */
+  async execute(context: PodContext, step: Step, signal: AbortSignal): Promise<void> {
+    // The table's type ties each kind to its executor; TypeScript can't see that through a lookup.
+    const executor = this.#executors[step.kind] as Executor<StepKind>;
+    await executor(context, step, signal);
+  }
+
+  get #runtime(): RuntimeService {
+    return this.#parts.runtime;
+  }
+
+  get #paths(): Paths {
+    return this.#parts.paths;
+  }
+
+  async #setUp(context: PodContext, signal: AbortSignal): Promise<void> {
+    const { pod } = context;
+    await filedUnder(SETUP, 'FailedCreatePodDirectories', async () => {
+      await this.#parts.directories.ensure(pod);
+      await ensureDir(podLogDir(this.#paths, pod.metadata), 0o755);
+      await this.#parts.records.write(context.record);
+    });
+    const cgroupParent = await filedUnder(SETUP, 'FailedCreatePodContainer', () =>
+      this.#parts.cgroups.ensure(pod),
+    );
+    const volumes = await filedUnder(SETUP, 'FailedMount', () => this.#parts.volumes.setUp(pod, signal));
+    context.setUp = { cgroupParent, volumes };
+    context.isTornDown = false;
+  }
+
+  async #createSandbox(context: PodContext, attempt: number, signal: AbortSignal): Promise<void> {
+    const { pod, setUp } = context;
+    if (setUp === undefined) throw new InternalError('a sandbox is made before its cgroup');
+    await filedUnder(SANDBOX, 'FailedCreatePodSandBox', async () => {
+      const dns = podDns(pod, await this.#parts.dns());
+      for (const { reason, message } of dns.warnings)
+        this.#parts.events.event(pod, 'Warning', reason, message);
+      const config = sandboxConfig(pod, {
+        attempt,
+        cgroupParent: setUp.cgroupParent,
+        dns: dns.config,
+        paths: this.#paths,
+      });
+      await this.#parts.gate.run(context.priority, signal, () => this.#runtime.runPodSandbox(config, ''));
+    });
+  }
+
+  async #stopSandbox(context: PodContext, id: string): Promise<void> {
+    await filedUnder(SETUP, 'FailedKillPod', () => goneIsFine(this.#runtime.stopPodSandbox(id)));
+    context.stoppedSandboxes.add(id);
+  }
+
+  async #tearDown(context: PodContext, signal: AbortSignal): Promise<void> {
+    const { uid } = context.pod.metadata;
+    await filedUnder(SETUP, 'FailedUnMount', () => this.#parts.volumes.tearDown(uid, signal));
+    await filedUnder(SETUP, 'FailedKillPod', () => this.#parts.cgroups.remove(uid));
+    this.#parts.images.forget(uid);
+    context.setUp = undefined;
+    context.isTornDown = true;
+  }
+
+  async #forget(context: PodContext): Promise<void> {
+    const { pod, sight } = context;
+    const { uid } = pod.metadata;
+    await filedUnder(SETUP, 'FailedKillPod', async () => {
+      for (const { status } of sight?.containers ?? []) {
+        const name = status.labels[CONTAINER_NAME_LABEL] ?? status.metadata.name;
+        await removeFile(containerLogLink(this.#paths, pod.metadata, name, status.id));
+      }
+      await this.#parts.directories.removeLogs(pod);
+      await this.#parts.records.remove(uid);
+      await this.#parts.directories.remove(uid);
+    });
+    this.#parts.observer.forget(uid);
+    context.isForgotten = true;
+  }
+}
+
+async function goneIsFine(call: Promise<void>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if (runtimeStatus(error) !== 'NOT_FOUND') throw error;
+  }
+}

@@ -1,0 +1,181 @@
+import type { Clock } from '#lib/clock.ts';
+import { describeError } from '#lib/errors.ts';
+import type { Logger } from '#lib/logger.ts';
+import { podStatus } from '../status/pod-status.ts';
+import { absorb } from './absorb.ts';
+import type { BackoffLimits } from './crash-backoff.ts';
+import { currentSandbox } from './decide-sandbox.ts';
+import { decide } from './decide.ts';
+import { type Decision, type PodState, SETUP } from './decision.ts';
+import type { StepExecutor } from './execute.ts';
+import { allContainers, viewContainers } from './instances.ts';
+import type { PodObserver } from './observer.ts';
+import type { PodContext } from './pod-context.ts';
+import type { PodEvents, PodImages } from './ports.ts';
+import type { RecordStore } from './record-store.ts';
+import { StepFailure } from './step-failure.ts';
+
+export interface WorkerParts {
+  observer: PodObserver;
+  executor: StepExecutor;
+  images: PodImages;
+  records: RecordStore;
+  events: PodEvents;
+  clock: Clock;
+  log: Logger;
+  hostIps: readonly string[];
+  runtimeName: string;
+  backoffLimits: BackoffLimits;
+}
+
+/** Delays between tries of what fails: 1 s, doubling to 30 s. */
+const retryDelay = (failures: number): number => Math.min(1000 * 2 ** Math.min(failures, 10), 30_000);
+
+/** A pod whose decisions never come to rest is slowed down, so that a mistake here can't burn a processor. */
+const MAX_STREAK = 30;
+
+/** One round for one pod: observe, decide, publish, do. Holds no state of its own: that is in the PodContext. */
+export class PodWorker {
+  readonly #parts: WorkerParts;
+  /** Rounds in a row that had something to do, by pod. */
+  readonly #streaks = new WeakMap<PodContext, number>();
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+  }
+
+  /** Returns after how many milliseconds the next round is due; undefined: only when something happens. */
+  async round(context: PodContext, signal: AbortSignal): Promise<number | undefined> {
+    const decision = await this.#look(context, signal);
+    const rested = await this.#do(context, decision, signal);
+    if (!rested) {
+      const streak = (this.#streaks.get(context) ?? 0) + 1;
+      this.#streaks.set(context, streak);
+      return streak > MAX_STREAK ? 1000 : 0;
+    }
+    this.#streaks.delete(context);
+    return decision.wakeAt === undefined ? undefined : Math.max(0, decision.wakeAt - this.#parts.clock.now());
+  }
+
+  async #look(context: PodContext, signal: AbortSignal): Promise<Decision> {
+    const { observer, records } = this.#parts;
+    const { pod, record } = context;
+    const observation = await observer.observe(pod.metadata.uid, allContainers(pod).length, signal);
+    const views = viewContainers(pod, observation.containers, record);
+    absorb(record, views);
+    const state = this.#stateOf(context, { ...observation, views });
+    const decision = decide(state);
+    if (decision.initializedIn !== undefined) record.initializedIn = decision.initializedIn;
+    if (decision.terminal !== undefined) record.terminal = decision.terminal;
+    if (!context.isForgotten) await records.write(record);
+    this.#announce(context, decision);
+    context.sight = { ...observation, views, decision };
+    context.status = this.#status(context, state, decision);
+    return decision;
+  }
+
+  #stateOf(context: PodContext, sight: Omit<NonNullable<PodContext['sight']>, 'decision'>): PodState {
+    const { clock, images, backoffLimits } = this.#parts;
+    const now = clock.now();
+    const { pod, record, ending } = context;
+    const since = record.terminating?.since ?? now;
+    return {
+      pod,
+      ending: ending && {
+        ...ending,
+        gracePeriodSeconds: Math.max(0, Math.round(ending.gracePeriodSeconds - (now - since) / 1000)),
+      },
+      sandboxes: sight.sandboxes,
+      containers: sight.views,
+      record,
+      isSetUp: context.setUp !== undefined,
+      isTornDown: context.isTornDown,
+      stoppedSandboxes: context.stoppedSandboxes,
+      failures: context.failures,
+      logFloor: context.logFloor,
+      imageState: (container, attempt) => images.state(pod.metadata.uid, container, attempt),
+      backoffLimits,
+      now,
+    };
+  }
+
+  #status(context: PodContext, state: PodState, decision: Decision): PodContext['status'] {
+    const { hostIps, runtimeName } = this.#parts;
+    const sandbox = currentSandbox(state);
+    return podStatus({
+      pod: context.pod,
+      record: context.record,
+      containers: state.containers,
+      sandbox,
+      initialized: sandbox !== undefined && context.record.initializedIn === sandbox.id,
+      waiting: decision.waiting,
+      terminal: decision.terminal,
+      previous: context.status,
+      hostIps,
+      runtimeName,
+      now: state.now,
+    });
+  }
+
+  /** The events that come from a decision rather than from something done. */
+  #announce(context: PodContext, decision: Decision): void {
+    const { name, namespace, uid } = context.pod.metadata;
+    for (const [container, { reason }] of decision.waiting) {
+      const before = context.sight?.decision.waiting.get(container)?.reason;
+      if (reason !== 'CrashLoopBackOff' || before === reason) continue;
+      const message = `Back-off restarting failed container ${container} in pod ${name}_${namespace}(${uid})`;
+      this.#parts.events.event(context.pod, 'Warning', 'BackOff', message, container);
+    }
+  }
+
+  /** Does the decision's steps; returns whether there is nothing more to do until something happens. */
+  async #do(context: PodContext, decision: Decision, signal: AbortSignal): Promise<boolean> {
+    for (const step of decision.steps) {
+      signal.throwIfAborted();
+      try {
+        await this.#parts.executor.execute(context, step, signal);
+      } catch (error) {
+        if (!(error instanceof StepFailure)) throw error;
+        if (signal.aborted) throw signal.reason as Error;
+        this.#note(context, error);
+        // What holds up one container doesn't hold up the others.
+        if (!error.subject.startsWith('container ')) return false;
+        continue;
+      }
+      this.#clear(context, step);
+    }
+    return decision.steps.every((step) => step.kind === 'requestImage');
+  }
+
+  #note(context: PodContext, failure: StepFailure): void {
+    const { clock, events, log } = this.#parts;
+    const { subject, reason, message } = failure;
+    const count = context.failureCounts.get(subject) ?? 0;
+    context.failureCounts.set(subject, count + 1);
+    context.failures.set(subject, { reason, message, retryAt: clock.now() + retryDelay(count) });
+    const container = subject.startsWith('container ') ? subject.slice('container '.length) : undefined;
+    const [eventReason, text] = eventOf(failure);
+    events.event(context.pod, 'Warning', eventReason, text, container);
+    log.debug({ uid: context.pod.metadata.uid, subject, err: failure.cause }, describeError(failure));
+  }
+
+  #clear(context: PodContext, step: Decision['steps'][number]): void {
+    const subjects: string[] = [];
+    if (step.kind === 'startContainer' || step.kind === 'startCreated')
+      subjects.push(`container ${step.container}`);
+    if (step.kind === 'createSandbox') subjects.push('sandbox');
+    if (step.kind === 'setUp' || step.kind === 'tearDown') subjects.push(SETUP);
+    for (const subject of subjects) {
+      context.failures.delete(subject);
+      context.failureCounts.delete(subject);
+    }
+  }
+}
+
+/** Upstream's event for a failure: reason and text. */
+function eventOf({ subject, reason, message }: StepFailure): [string, string] {
+  if (subject.startsWith('container ')) return ['Failed', `Error: ${message}`];
+  if (reason === 'FailedCreatePodSandBox') return [reason, `Failed to create pod sandbox: ${message}`];
+  if (reason === 'FailedKillPod') return [reason, `error killing pod: ${message}`];
+  return [reason, message];
+}

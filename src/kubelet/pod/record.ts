@@ -1,0 +1,62 @@
+/**
+ * What the agent must know of a pod and can't read from the runtime: written ahead of every container start, so
+ * that a killed agent neither runs anything twice nor forgets what has run.
+ */
+import type { AgentPod } from '#lib/kube/types.ts';
+
+/** How a container ended; kept when the runtime's own memory of it is gone. Times as in CRI types. */
+export interface EndedInstance {
+  id: string;
+  attempt: number;
+  sandboxId: string;
+  startedAt: number;
+  finishedAt: number;
+  exitCode: number;
+  reason: string;
+  message: string;
+  image: string;
+  imageRef: string;
+  imageId: string;
+}
+
+/** Where a container stands in its crash back-off. */
+export interface CrashBackoff {
+  /** The delay that the next restart waits, counted from the container's end. */
+  delayMs: number;
+  /** Wall time of the start that set this delay. */
+  steppedAt: number;
+}
+
+export interface ContainerRecord {
+  /** The newest attempt that was handed to StartContainer, or is about to be. */
+  attempt: number;
+  /** That attempt's container and sandbox. */
+  id: string;
+  sandboxId: string;
+  backoff?: CrashBackoff;
+  /** How the newest attempt ended, once it has. */
+  ended?: EndedInstance;
+  /** How the attempt before it ended. */
+  previous?: EndedInstance;
+}
+
+export interface PodRecord {
+  version: 1;
+  pod: AgentPod;
+  /** RFC 3339: when the agent took the pod on; `status.startTime`. */
+  startTime: string;
+  containers: Record<string, ContainerRecord>;
+  /** The sandbox in which every init container has done its work. */
+  initializedIn?: string;
+  /** A terminal phase never changes again. */
+  terminal?: { phase: 'Succeeded' | 'Failed'; reason?: string; message?: string };
+  /** Set once the agent has begun to end the pod. */
+  terminating?: { since: number; gracePeriodSeconds: number };
+}
+
+export const newRecord = (pod: AgentPod, startTime: string): PodRecord => ({
+  version: 1,
+  pod,
+  startTime,
+  containers: {},
+});

@@ -1,0 +1,33 @@
+import type { AgentPod } from '#lib/kube/types.ts';
+import type { ContainerView } from './instances.ts';
+
+type Policy = 'Always' | 'OnFailure' | 'Never';
+
+/** The container's own restart policy, or the pod's. For a plain init container, `Always` means "until it succeeds". */
+export function restartPolicyOf(pod: AgentPod, view: ContainerView): Policy {
+  return (view.spec.restartPolicy ?? pod.spec.restartPolicy ?? 'Always') as Policy;
+}
+
+/** Whether a container that ended with `exitCode` is to run again. */
+export function restartsAfter(pod: AgentPod, view: ContainerView, exitCode: number): boolean {
+  if (view.kind === 'init' && exitCode === 0) return false;
+  for (const rule of view.spec.restartPolicyRules ?? []) {
+    const values = rule.exitCodes?.values ?? [];
+    const listed = values.includes(exitCode);
+    const matches = rule.exitCodes?.operator === 'NotIn' ? !listed : listed;
+    if (rule.exitCodes !== undefined && matches && rule.action === 'Restart') return true;
+  }
+  switch (restartPolicyOf(pod, view)) {
+    case 'Always':
+      return true;
+    case 'OnFailure':
+      return exitCode !== 0;
+    case 'Never':
+      return false;
+  }
+}
+
+/** Whether the container has run and will never run again. */
+export function isDone(pod: AgentPod, view: ContainerView): boolean {
+  return view.current?.state === 'exited' && !restartsAfter(pod, view, view.current.exitCode);
+}

@@ -1,0 +1,92 @@
+import { join } from 'node:path';
+import type { ContainerConfig, Image, LinuxResources, Mount, MountPropagation } from '#cri/types.ts';
+import type { AgentPod, Container, VolumeMount } from '#lib/kube/types.ts';
+import { type Paths, containerLogPath } from '../paths.ts';
+import { containerAnnotations, containerLabels } from '../pod/labels.ts';
+import type { HostVolume } from '../pod/ports.ts';
+import { ContainerConfigError } from './config-error.ts';
+import { environment } from './environment.ts';
+import { expand } from './expansion.ts';
+import { containerSecurityContext } from './security-context.ts';
+
+export interface ContainerConfigInputs {
+  pod: AgentPod;
+  container: Container;
+  attempt: number;
+  image: Image;
+  imageRef: string;
+  podIps: readonly string[];
+  hostIps: readonly string[];
+  volumes: ReadonlyMap<string, HostVolume>;
+  /** Host paths of mounts with a subPath, by their index in volumeMounts. */
+  subPaths: ReadonlyMap<number, string>;
+  /** The file on the host that becomes terminationMessagePath; undefined for none. */
+  terminationMessageFile: string | undefined;
+  resources: LinuxResources;
+  paths: Paths;
+  seccompDefault: boolean;
+}
+
+/** A container in CRI's terms. Throws ContainerConfigError with what to mend. */
+export function containerConfig(inputs: ContainerConfigInputs): ContainerConfig {
+  const { pod, container, attempt } = inputs;
+  const variables = environment(container, inputs);
+  return {
+    metadata: { name: container.name, attempt },
+    image: { image: inputs.imageRef, userSpecifiedImage: container.image ?? '' },
+    command: (container.command ?? []).map((word) => expand(word, variables)),
+    args: (container.args ?? []).map((word) => expand(word, variables)),
+    workingDir: container.workingDir ?? '',
+    envs: [...variables].map(([key, value]) => ({ key, value })),
+    mounts: mounts(inputs),
+    devices: [],
+    labels: containerLabels(pod, container),
+    annotations: containerAnnotations(pod, container, attempt),
+    logPath: containerLogPath(container.name, attempt),
+    stdin: container.stdin === true,
+    stdinOnce: container.stdinOnce === true,
+    tty: container.tty === true,
+    linux: {
+      resources: inputs.resources,
+      securityContext: containerSecurityContext(pod, container, inputs.image, {
+        seccompRoot: join(inputs.paths.root, 'seccomp'),
+        seccompDefault: inputs.seccompDefault,
+      }),
+    },
+  };
+}
+
+function mounts(inputs: ContainerConfigInputs): Mount[] {
+  const { container, volumes, subPaths, terminationMessageFile } = inputs;
+  const result = (container.volumeMounts ?? []).map((mount, index): Mount => {
+    const volume = volumes.get(mount.name);
+    if (volume === undefined) {
+      throw new ContainerConfigError(
+        `volumeMounts[${index}]: the pod has no volume ${JSON.stringify(mount.name)} to mount at ${mount.mountPath}`,
+      );
+    }
+    return {
+      containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
+      hostPath: subPaths.get(index) ?? volume.hostPath,
+      readonly: mount.readOnly === true || volume.readOnly,
+      propagation: propagation(mount),
+      ...(volume.selinuxRelabel ? { selinuxRelabel: true } : {}),
+    };
+  });
+  const messagePath = container.terminationMessagePath;
+  if (terminationMessageFile !== undefined && messagePath) {
+    result.push({ containerPath: messagePath, hostPath: terminationMessageFile, readonly: false });
+  }
+  return result;
+}
+
+function propagation(mount: VolumeMount): MountPropagation {
+  switch (mount.mountPropagation) {
+    case 'HostToContainer':
+      return 'PROPAGATION_HOST_TO_CONTAINER';
+    case 'Bidirectional':
+      return 'PROPAGATION_BIDIRECTIONAL';
+    default:
+      return 'PROPAGATION_PRIVATE';
+  }
+}

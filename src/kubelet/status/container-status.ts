@@ -1,0 +1,118 @@
+import type { ContainerState, ContainerStatus } from '#lib/kube/types.ts';
+import type { WaitingReason } from '../pod/decision.ts';
+import type { ContainerView, Instance } from '../pod/instances.ts';
+import { apiTime } from './time.ts';
+
+export interface ContainerStatusContext {
+  /** `containerd`, `cri-o`: the scheme of container IDs. */
+  runtimeName: string;
+  /** Whether the pod has init containers: then what hasn't started waits with PodInitializing. */
+  hasInitContainers: boolean;
+  /** Whether init containers are over: then one that nobody remembers has done its work. */
+  initialized: boolean;
+  waiting: ReadonlyMap<string, WaitingReason>;
+}
+
+const containerId = (runtimeName: string, id: string): string => (id === '' ? '' : `${runtimeName}://${id}`);
+
+function terminatedState(instance: Instance, runtimeName: string): ContainerState {
+  return {
+    terminated: {
+      exitCode: instance.exitCode,
+      ...(instance.reason === '' ? {} : { reason: instance.reason }),
+      ...(instance.message === '' ? {} : { message: instance.message }),
+      startedAt: apiTime(instance.startedAt),
+      finishedAt: apiTime(instance.finishedAt),
+      ...(instance.id === '' ? {} : { containerID: containerId(runtimeName, instance.id) }),
+    },
+  };
+}
+
+function instanceState(instance: Instance, runtimeName: string): ContainerState {
+  switch (instance.state) {
+    case 'running':
+      return { running: { startedAt: apiTime(instance.startedAt) } };
+    case 'exited':
+      return terminatedState(instance, runtimeName);
+    case 'created':
+    case 'unknown':
+      return { waiting: {} };
+  }
+}
+
+/** A container's entry in the pod's status: a function of its instances and of what it waits for. */
+export function containerStatus(view: ContainerView, context: ContainerStatusContext): ContainerStatus {
+  const { spec, current, previous } = view;
+  const { runtimeName } = context;
+  const waiting = context.waiting.get(spec.name);
+  const common = {
+    name: spec.name,
+    ...(spec.resources === undefined ? {} : { resources: spec.resources }),
+    ...(spec.resources?.requests === undefined ? {} : { allocatedResources: spec.resources.requests }),
+    ...volumeMountStatuses(view),
+  };
+  if (current === undefined) {
+    const state = unseenState(view, context, waiting);
+    return {
+      ...common,
+      image: spec.image ?? '',
+      imageID: '',
+      state,
+      lastState: {},
+      ready: state.terminated?.exitCode === 0,
+      started: false,
+      restartCount: 0,
+    };
+  }
+  const state = instanceState(current, runtimeName);
+  // What is about to run again waits; how it ended last moves to lastState.
+  const overlaid = waiting !== undefined && state.running === undefined;
+  const last = overlaid && state.terminated !== undefined ? state : lastState(previous, runtimeName);
+  const running = state.running !== undefined;
+  return {
+    ...common,
+    image: current.image || (spec.image ?? ''),
+    imageID: current.imageRef,
+    containerID: containerId(runtimeName, current.id),
+    state: overlaid ? { waiting: { ...waiting } } : state,
+    lastState: last,
+    ready: view.kind === 'init' ? state.terminated?.exitCode === 0 : running,
+    started: running,
+    restartCount: current.attempt,
+  };
+}
+
+function lastState(previous: Instance | undefined, runtimeName: string): ContainerState {
+  return previous?.state === 'exited' ? terminatedState(previous, runtimeName) : {};
+}
+
+function unseenState(
+  view: ContainerView,
+  context: ContainerStatusContext,
+  waiting: WaitingReason | undefined,
+): ContainerState {
+  if (view.kind === 'init' && context.initialized) {
+    return {
+      terminated: {
+        exitCode: 0,
+        reason: 'Completed',
+        message:
+          'Unable to get init container status from container runtime and pod has been initialized, treat it as exited normally',
+      },
+    };
+  }
+  if (waiting !== undefined) return { waiting: { ...waiting } };
+  return { waiting: { reason: context.hasInitContainers ? 'PodInitializing' : 'ContainerCreating' } };
+}
+
+function volumeMountStatuses(view: ContainerView): Pick<ContainerStatus, 'volumeMounts'> {
+  const mounts = view.spec.volumeMounts ?? [];
+  if (mounts.length === 0) return {};
+  return {
+    volumeMounts: mounts.map((mount) => ({
+      name: mount.name,
+      mountPath: mount.mountPath,
+      ...(mount.readOnly === true ? { readOnly: true, recursiveReadOnly: 'Disabled' } : {}),
+    })),
+  };
+}
