@@ -45,6 +45,11 @@ export class KeyedQueue {
     else item.timer = this.#clock.after(delayMs, () => this.#wake(key, item));
   }
 
+  /** How many keys run at this moment. */
+  get running(): number {
+    return this.#running.size;
+  }
+
   /** Drops a key that waits, and its wish to run again. A run under way goes on. */
   remove(key: string): void {
     this.#waiting.get(key)?.timer?.cancel();

@@ -109,6 +109,11 @@ export class PodWorkers {
     return this.#entries.has(uid);
   }
 
+  /** How many pods are being looked after at this moment. */
+  get busy(): number {
+    return this.#queue.running;
+  }
+
   /** The pods that run or end, then those that wait for their name. */
   snapshots(): PodSnapshot[] {
     const known = [...this.#entries.values()].map(({ context }) => ({

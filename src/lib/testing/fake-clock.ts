@@ -6,8 +6,12 @@ export class FakeClock implements Clock {
   #sequence = 0;
   readonly #timers = new Map<number, { at: number; wake: () => void }>();
 
-  constructor(now = Date.parse('2026-01-01T00:00:00Z')) {
+  readonly #settle: () => Promise<void>;
+
+  /** `letSettle` runs between timers; tests that touch the disk give one that waits for it. */
+  constructor(now = Date.parse('2026-01-01T00:00:00Z'), letSettle: () => Promise<void> = settle) {
     this.#now = now;
+    this.#settle = letSettle;
   }
 
   now(): number {
@@ -32,7 +36,7 @@ export class FakeClock implements Clock {
   /** Moves time on, waking each timer at its own moment and letting what it started settle. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
-    await settle();
+    await this.#settle();
     for (;;) {
       const due = [...this.#timers]
         .filter(([, timer]) => timer.at <= end)
@@ -42,10 +46,10 @@ export class FakeClock implements Clock {
       this.#timers.delete(next[0]);
       this.#now = Math.max(this.#now, next[1].at);
       next[1].wake();
-      await settle();
+      await this.#settle();
     }
     this.#now = end;
-    await settle();
+    await this.#settle();
   }
 }
 

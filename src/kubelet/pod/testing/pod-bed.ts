@@ -1,0 +1,255 @@
+/** The pod workers on a fake runtime and a real temporary directory: for scenario tests with a clock moved by hand. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FakeRuntime } from '#cri/testing/fake-runtime.ts';
+import type { AgentPod, Container, ContainerStatus, PodSpec, PodStatus } from '#lib/kube/types.ts';
+import { silentLogger } from '#lib/logger.ts';
+import { PriorityGate } from '#lib/priority-gate.ts';
+import { FakeClock, settle } from '#lib/testing/fake-clock.ts';
+import { EventLog } from '../../events.ts';
+import type { Paths } from '../../paths.ts';
+import { podDir, podLogDir } from '../../paths.ts';
+import { CRASH_BACKOFF } from '../crash-backoff.ts';
+import { StepExecutor } from '../execute.ts';
+import { ContainerKiller } from '../kill-containers.ts';
+import { PodObserver } from '../observer.ts';
+import { PodWorker } from '../pod-worker.ts';
+import { PodWorkers } from '../pod-workers.ts';
+import type { HostVolume, ImageRequest, ImageState, PodImages } from '../ports.ts';
+import { RecordStore } from '../record-store.ts';
+import { ContainerStarter } from '../start-container.ts';
+
+export function makePod(
+  name: string,
+  spec: Omit<Partial<PodSpec>, 'containers' | 'initContainers'> & {
+    containers: Partial<Container>[];
+    initContainers?: Partial<Container>[];
+  },
+  uid = `uid-${name}`,
+): AgentPod {
+  const complete = (container: Partial<Container>): Container => ({
+    name: 'main',
+    image: 'img',
+    terminationMessagePath: '',
+    ...container,
+  });
+  const { containers, initContainers, ...rest } = spec;
+  return {
+    metadata: { name, namespace: 'default', uid },
+    spec: {
+      restartPolicy: 'Always',
+      terminationGracePeriodSeconds: 30,
+      ...rest,
+      containers: containers.map(complete),
+      ...(initContainers === undefined ? {} : { initContainers: initContainers.map(complete) }),
+    },
+  };
+}
+
+/** Images that are there as soon as they are asked for, unless a test says otherwise. */
+export class ScriptedImages implements PodImages {
+  readonly requests: ImageRequest[] = [];
+  readonly states = new Map<string, ImageState>();
+  readonly #known = new Set<string>();
+
+  state(uid: string, container: string, attempt: number): ImageState {
+    if (!this.#known.has(`${uid}/${container}/${attempt}`)) return { kind: 'unknown' };
+    return this.states.get(container) ?? readyImage;
+  }
+
+  request(request: ImageRequest): void {
+    this.requests.push(request);
+    this.#known.add(`${request.pod.metadata.uid}/${request.container.name}/${request.attempt}`);
+    this.onChange(request.pod.metadata.uid);
+  }
+
+  forget(): void {
+    // Nothing is held for long.
+  }
+
+  onChange: (uid: string) => void = () => undefined;
+}
+
+const readyImage: ImageState = {
+  kind: 'ready',
+  ref: 'sha256:img',
+  image: { id: 'sha256:img', repoTags: ['img'], repoDigests: [], size: 1, username: '', pinned: false },
+};
+
+export class PodBed {
+  readonly clock = new FakeClock(undefined, () => this.#settle());
+  readonly runtime = new FakeRuntime(this.clock);
+  readonly dir = mkdtempSync(join(tmpdir(), 'nodelet-pods-'));
+  readonly paths: Paths = {
+    root: join(this.dir, 'root'),
+    podLogs: join(this.dir, 'log/pods'),
+    containerLogs: join(this.dir, 'log/containers'),
+  };
+  readonly cgroups = new Set<string>();
+  readonly mounted = new Set<string>();
+  images = new ScriptedImages();
+  events = new EventLog(this.clock, silentLogger, 'node');
+  volumeFailure: Error | undefined;
+  #agent = new AbortController();
+  workers = this.#build();
+
+  /** Ends the agent; a round that hangs in the runtime is left hanging. */
+  killAgent(): void {
+    this.#agent.abort();
+    this.workers.stop().catch(() => undefined);
+  }
+
+  /** Starts a new agent over the same runtime and disk, as after kill -9. */
+  restartAgent(): void {
+    this.killAgent();
+    this.images = new ScriptedImages();
+    this.events = new EventLog(this.clock, silentLogger, 'node');
+    this.workers = this.#build();
+  }
+
+  /** Moves time on. */
+  async run(ms: number): Promise<void> {
+    await this.clock.advance(ms);
+    await this.until(() => true);
+  }
+
+  /** Lets the agent work, without time passing on its clock, until `condition` holds. */
+  async until(condition: () => boolean): Promise<void> {
+    const end = Date.now() + 3000;
+    do {
+      await this.#settle();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    } while (!condition() && Date.now() < end);
+    if (!condition()) throw new Error(`never came true: ${condition.toString()}`);
+  }
+
+  /** Until no pod is being looked after, or one hangs in the runtime. */
+  async #settle(): Promise<void> {
+    for (let turn = 0; turn < 200; turn++) {
+      await settle();
+      if (this.workers.busy === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  dispose(): void {
+    this.#agent.abort();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  status(name: string): PodStatus | undefined {
+    return this.workers.snapshots().find(({ context }) => context.pod.metadata.name === name)?.context.status;
+  }
+
+  container(pod: string, name = 'main'): ContainerStatus | undefined {
+    const status = this.status(pod);
+    return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].find(
+      (each) => each.name === name,
+    );
+  }
+
+  /** `NAME#ATTEMPT` of every container that runs. */
+  running(): string[] {
+    return [...this.runtime.machine.containers.values()]
+      .filter((each) => each.state === 'CONTAINER_RUNNING')
+      .map((each) => `${each.config.metadata.name}#${each.config.metadata.attempt}`)
+      .sort();
+  }
+
+  /** The verbs that change something, in order, as `Verb target`. */
+  changes(): string[] {
+    return this.runtime.script.calls
+      .filter(({ verb }) => /^(Run|Create|Start|Stop|Remove)/.test(verb))
+      .map(({ verb, target }) => `${verb} ${target}`);
+  }
+
+  reasons(): string[] {
+    return this.events.list().map((event) => event.reason ?? '');
+  }
+
+  #build(): PodWorkers {
+    const { clock, runtime, paths, images, events } = this;
+    const records = new RecordStore(paths, silentLogger);
+    const observer = new PodObserver(runtime, () => Promise.resolve(''));
+    const gate = new PriorityGate(4);
+    const common = { runtime, images, records, events, gate, clock, paths };
+    const starter = new ContainerStarter({
+      ...common,
+      messages: { prepare: () => Promise.resolve('/dev/null') },
+      subPaths: { prepare: (_pod, _name, _index, volume) => Promise.resolve(volume.hostPath) },
+      hostIps: ['192.0.2.1'],
+      seccompDefault: false,
+      resourcesOf: () => ({}),
+    });
+    const executor = new StepExecutor({
+      ...common,
+      volumes: {
+        setUp: (pod) => {
+          if (this.volumeFailure !== undefined) return Promise.reject(this.volumeFailure);
+          this.mounted.add(pod.metadata.uid);
+          return Promise.resolve(new Map<string, HostVolume>());
+        },
+        tearDown: (uid) => {
+          this.mounted.delete(uid);
+          return Promise.resolve();
+        },
+      },
+      cgroups: {
+        ensure: (pod) => {
+          this.cgroups.add(pod.metadata.uid);
+          return Promise.resolve(`/kubepods/pod${pod.metadata.uid}`);
+        },
+        remove: (uid) => {
+          this.cgroups.delete(uid);
+          return Promise.resolve();
+        },
+      },
+      directories: {
+        ensure: async (pod) => {
+          await mkdir(podDir(paths, pod.metadata.uid), { recursive: true });
+          await mkdir(paths.containerLogs, { recursive: true });
+        },
+        removeLogs: (pod) => {
+          rmSync(podLogDir(paths, pod.metadata), { recursive: true, force: true });
+          return Promise.resolve();
+        },
+        remove: (uid) => {
+          rmSync(podDir(paths, uid), { recursive: true, force: true });
+          return Promise.resolve();
+        },
+      },
+      starter,
+      killer: new ContainerKiller(runtime, clock, events),
+      observer,
+      dns: () => Promise.resolve({ resolvConf: '', clusterDns: [], clusterDomain: '' }),
+    });
+    const worker = new PodWorker({
+      observer,
+      executor,
+      images,
+      records,
+      events,
+      clock,
+      log: silentLogger,
+      hostIps: ['192.0.2.1'],
+      runtimeName: 'containerd',
+      backoffLimits: CRASH_BACKOFF,
+    });
+    const workers = new PodWorkers({
+      worker,
+      records,
+      clock,
+      log: silentLogger,
+      logFloor: () => Promise.resolve(new Map()),
+    });
+    images.onChange = (uid) => workers.markDirty(uid);
+    this.#agent = new AbortController();
+    // Ends when the bed is disposed of or the agent is restarted.
+    runtime
+      .containerEvents((event) => workers.markDirty(event.podUid ?? ''), this.#agent.signal)
+      .catch(() => undefined);
+    return workers;
+  }
+}
