@@ -67,12 +67,16 @@ export function isNotFound(error: unknown): boolean {
   return code === 'NOT_FOUND' || code === 'ENOENT';
 }
 
+/** A wrapper's message is often `CALL: WORDS` around a cause that says `STATUS: WORDS`. */
+const withoutHead = (text: string): string => text.slice(text.indexOf(': ') + 1).trim();
+
 /** What a person should read of an error: its message and those of its causes, without repetition. */
 export function describeError(error: unknown): string {
   const parts: string[] = [];
   for (const each of causes(error)) {
     const text = each instanceof Error ? each.message : String(each);
-    if (text !== '' && !parts.some((part) => part.includes(text))) parts.push(text);
+    if (text !== '' && !parts.some((part) => part.includes(text) || text.includes(withoutHead(part))))
+      parts.push(text);
   }
   return parts.join(': ');
 }

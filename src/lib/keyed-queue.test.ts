@@ -64,4 +64,18 @@ describe('KeyedQueue', () => {
     await stop;
     expect(runs).toEqual(['a@0']);
   });
+
+  test('exclusively keeps the work of its key out, and that work runs afterwards', async () => {
+    const { queue, runs } = fixture();
+    let release = (): void => undefined;
+    const held = queue.exclusively('a', () => new Promise<void>((resolve) => (release = resolve)));
+    queue.add('a');
+    queue.add('b');
+    await settle();
+    expect(runs).toEqual(['b@0']);
+    release();
+    await held;
+    await settle();
+    expect(runs).toEqual(['b@0', 'a@0']);
+  });
 });

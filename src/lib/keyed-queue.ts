@@ -19,6 +19,7 @@ export class KeyedQueue {
   readonly #running = new Set<string>();
   /** For a key that runs: when it is to run again. */
   readonly #again = new Map<string, number>();
+  /** Woken whenever a run ends. */
   readonly #idle: (() => void)[] = [];
   #stopped = false;
 
@@ -50,6 +51,17 @@ export class KeyedQueue {
     return this.#running.size;
   }
 
+  /** Runs `work` while the key's own work doesn't run, and holds up any that would begin. */
+  async exclusively<T>(key: string, work: () => Promise<T>): Promise<T> {
+    while (this.#running.has(key)) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    this.#running.add(key);
+    try {
+      return await work();
+    } finally {
+      this.#done(key);
+    }
+  }
+
   /** Drops a key that waits, and its wish to run again. A run under way goes on. */
   remove(key: string): void {
     this.#waiting.get(key)?.timer?.cancel();
@@ -62,7 +74,7 @@ export class KeyedQueue {
     this.#stopped = true;
     for (const key of this.#waiting.keys()) this.remove(key);
     this.#again.clear();
-    if (this.#running.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    while (this.#running.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   #wake(key: string, item: Item): void {
@@ -74,6 +86,10 @@ export class KeyedQueue {
       return;
     }
     this.#waiting.delete(key);
+    if (this.#running.has(key)) {
+      this.#again.set(key, item.due);
+      return;
+    }
     this.#running.add(key);
     void this.#work(key).finally(() => this.#done(key));
   }
@@ -83,6 +99,6 @@ export class KeyedQueue {
     const again = this.#again.get(key);
     this.#again.delete(key);
     if (again !== undefined) this.add(key, again - this.#clock.monotonic());
-    if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    for (const resolve of this.#idle.splice(0)) resolve();
   }
 }

@@ -22,12 +22,16 @@ export interface ManifestProblem {
   origin: string;
   /** 1 for the first document of the file. */
   document?: number;
+  /** The line of the file where it stands; 1 is the first. */
+  line?: number;
   /** JSON path of the field: `spec.containers[0].image`. */
   field?: string;
   /** The offending value, as JSON, cut to 100 characters. */
   value?: string;
   /** What is wrong and what is allowed. */
   message: string;
+  /** A warning keeps nothing out of force; without it the problem is an error. */
+  severity?: 'warning';
   /** Whether an earlier, good version of the same manifest still runs. */
   lastGoodRuns: boolean;
 }

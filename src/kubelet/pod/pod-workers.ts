@@ -105,8 +105,34 @@ export class PodWorkers {
     for (const uid of this.#entries.keys()) this.#queue.add(uid);
   }
 
+  /** The UIDs of all pods that are wanted or still being ended. */
+  uids(): ReadonlySet<string> {
+    return new Set([...this.#desired.keys(), ...this.#entries.keys()]);
+  }
+
+  /** The pods that have not come to their end by themselves. */
+  activePods(): AgentPod[] {
+    const contexts = [...this.#entries.values()].map(({ context }) => context);
+    return contexts.filter(({ record }) => record.terminal === undefined).map(({ pod }) => pod);
+  }
+
+  /** Whether this ID is a pod that is looked after, or the newest instance of one of its containers. */
+  uses(id: string): boolean {
+    if (this.#entries.has(id)) return true;
+    for (const { context } of this.#entries.values()) {
+      const { sight } = context;
+      if (sight?.views.some((view) => view.current?.id === id) === true) return true;
+    }
+    return false;
+  }
+
   has(uid: string): boolean {
     return this.#entries.has(uid);
+  }
+
+  /** Runs `work` while nobody looks after the pod. */
+  exclusively<T>(uid: string, work: () => Promise<T>): Promise<T> {
+    return this.#queue.exclusively(uid, work);
   }
 
   /** How many pods are being looked after at this moment. */

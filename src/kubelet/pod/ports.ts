@@ -83,15 +83,23 @@ export interface TerminationMessages {
   prepare(pod: AgentPod, container: Container, attempt: number): Promise<string>;
 }
 
+/** The part of a volume that one mount of a container asks for. */
+export interface SubPathWish {
+  podUid: string;
+  volume: string;
+  /** Where the volume is, as `setUp` returned it. */
+  volumePath: string;
+  /** `subPath`, or `subPathExpr` with its variables filled in. */
+  subPath: string;
+  container: string;
+  /** The mount's place in the container's `volumeMounts`. */
+  index: number;
+  signal: AbortSignal;
+}
+
 export interface SubPaths {
-  /** Resolves `subPath` below the volume without following links and returns a host path that stays safe. */
-  prepare(
-    pod: AgentPod,
-    container: string,
-    index: number,
-    volume: HostVolume,
-    subPath: string,
-  ): Promise<string>;
+  /** Resolves the part without following links out of the volume and returns a host path that stays safe. */
+  prepare(wish: SubPathWish): Promise<string>;
 }
 
 export interface PodDirectories {

@@ -51,7 +51,7 @@ export class ContainerStarter {
     const container = specOf(pod, step.container);
     const subject = containerSubject(container.name);
     const config = await filedUnder(subject, 'CreateContainerConfigError', () =>
-      this.#config(context, container, step),
+      this.#config(context, container, step, signal),
     );
     await gate.run(context.priority, signal, async () => {
       let id: string;
@@ -131,7 +131,12 @@ export class ContainerStarter {
     }
   }
 
-  async #config(context: PodContext, container: Container, step: StepOf<'startContainer'>) {
+  async #config(
+    context: PodContext,
+    container: Container,
+    step: StepOf<'startContainer'>,
+    signal: AbortSignal,
+  ) {
     const { images, messages, paths, hostIps, seccompDefault } = this.#parts;
     const { pod, setUp } = context;
     const image = images.state(pod.metadata.uid, container.name, step.attempt);
@@ -153,7 +158,7 @@ export class ContainerStarter {
         image: image.image,
         imageRef: image.ref,
         volumes: setUp.volumes,
-        subPaths: await this.#subPaths(pod, container, setUp.volumes, environment(container, base)),
+        subPaths: await this.#subPaths(pod, container, setUp.volumes, environment(container, base), signal),
         terminationMessageFile: container.terminationMessagePath
           ? await messages.prepare(pod, container, step.attempt)
           : undefined,
@@ -175,6 +180,7 @@ export class ContainerStarter {
     container: Container,
     volumes: ReadonlyMap<string, HostVolume>,
     variables: ReadonlyMap<string, string>,
+    signal: AbortSignal,
   ): Promise<Map<number, string>> {
     const result = new Map<number, string>();
     for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
@@ -187,7 +193,16 @@ export class ContainerStarter {
           `volumeMounts[${index}].subPathExpr: ${subPath} names a variable that isn't set`,
         );
       }
-      result.set(index, await this.#parts.subPaths.prepare(pod, container.name, index, volume, subPath));
+      const wish = {
+        podUid: pod.metadata.uid,
+        volume: mount.name,
+        volumePath: volume.hostPath,
+        subPath,
+        container: container.name,
+        index,
+        signal,
+      };
+      result.set(index, await this.#parts.subPaths.prepare(wish));
     }
     return result;
   }

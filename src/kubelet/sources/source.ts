@@ -5,6 +5,8 @@ import type { ManifestProblem } from '#server/view.ts';
 export interface SourceUpdate {
   pods: AgentPod[];
   problems: ManifestProblem[];
+  /** Where each pod comes from, for people, by UID: `file /etc/kubernetes/manifests/web.yaml`. */
+  origins?: ReadonlyMap<string, string>;
 }
 
 /**
@@ -27,5 +29,5 @@ export interface PodSource {
  * undefined where there is none. Asked before a static pod gets an own UID.
  */
 export type AdoptUid = (
-  pod: Omit<AgentPod, 'metadata'> & { metadata: { name: string; namespace: string } },
+  pod: Omit<AgentPod, 'metadata'> & { metadata: Omit<AgentPod['metadata'], 'uid'> },
 ) => string | undefined;

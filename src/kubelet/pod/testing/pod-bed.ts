@@ -178,7 +178,7 @@ export class PodBed {
     const starter = new ContainerStarter({
       ...common,
       messages: { prepare: () => Promise.resolve('/dev/null') },
-      subPaths: { prepare: (_pod, _name, _index, volume) => Promise.resolve(volume.hostPath) },
+      subPaths: { prepare: ({ volumePath }) => Promise.resolve(volumePath) },
       hostIps: ['192.0.2.1'],
       seccompDefault: false,
       resourcesOf: () => ({}),

@@ -84,7 +84,7 @@ export function validatePodLevelResources(spec: PodSpec, field: Field): void {
       );
     }
   }
-  for (const [i, container] of spec.containers.entries()) {
+  for (const [i, container] of (spec.containers ?? []).entries()) {
     for (const [name, limit] of Object.entries(container.resources?.limits ?? {})) {
       const most = resources.limits?.[name];
       if (most !== undefined && parseQuantity(limit).compare(parseQuantity(most)) > 0) {

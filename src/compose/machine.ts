@@ -1,0 +1,39 @@
+import { totalmem } from 'node:os';
+import { hasSwapController, readCgroupLayout, readHugePageSizes } from '#cgroups/detect.ts';
+import type { NodeResources } from '#cgroups/compute.ts';
+import type { CgroupLayout } from '#cgroups/layout.ts';
+import type { AgentOptions } from '#config/agent-options.ts';
+import { tmpfsKnowsNoswap } from '#volumes/empty-dir.ts';
+import { nodeAddresses } from '#host/addresses.ts';
+
+/** What the agent must know of the machine before it runs anything. */
+export interface Machine {
+  layout: CgroupLayout;
+  resources: NodeResources;
+  addresses: readonly string[];
+  /** Whether memory volumes can be kept out of swap. */
+  tmpfsNoswap: boolean;
+}
+
+export async function readMachine(options: AgentOptions): Promise<Machine> {
+  const layout = await readCgroupLayout();
+  const [hugePageSizes, swapController, found, tmpfsNoswap] = await Promise.all([
+    readHugePageSizes(),
+    hasSwapController(layout),
+    nodeAddresses(),
+    tmpfsKnowsNoswap(),
+  ]);
+  return {
+    layout,
+    resources: {
+      cpuCfsQuota: options.cpuCfsQuota,
+      cpuCfsQuotaPeriodUs: options.cpuCfsQuotaPeriodMs * 1000,
+      memoryCapacityBytes: totalmem(),
+      cgroupVersion: layout.version,
+      hugePageSizes,
+      swapController,
+    },
+    addresses: options.nodeIps.length > 0 ? options.nodeIps : found,
+    tmpfsNoswap,
+  };
+}

@@ -1,0 +1,169 @@
+/** Wires the pod workers to the runtime and the machine. */
+import type { AgentOptions } from '#config/agent-options.ts';
+import { PodCgroupManager } from '#cgroups/manager.ts';
+import { containerResources } from '#cgroups/compute.ts';
+import type { RuntimeConnection } from '#cri/grpc/connect.ts';
+import { listDir, readText, removeOwnTree, ensureDir } from '#host/files.ts';
+import { readMounts } from '#host/mounts.ts';
+import { EventLog } from '#kubelet/events.ts';
+import { BlockedDirectoryError } from '#kubelet/gc/blocked-directory.ts';
+import { removePodDir } from '#kubelet/gc/pod-directories.ts';
+import { ImageManager } from '#kubelet/images/image-manager.ts';
+import { NodeCredentials, nodeCredentialPaths } from '#kubelet/images/node-credentials.ts';
+import { PodCredentials } from '#kubelet/images/pod-credentials.ts';
+import { FilePullSecrets, pullSecretsDir } from '#kubelet/images/pull-secrets.ts';
+import { RecordFiles } from '#kubelet/images/records/files.ts';
+import { PullRecords } from '#kubelet/images/records/pull-records.ts';
+import { verificationPolicy } from '#kubelet/images/verification-policy.ts';
+import { TerminationMessageFiles } from '#kubelet/logs/termination-message.ts';
+import { type Paths, podDir, podLogDir } from '#kubelet/paths.ts';
+import { CRASH_BACKOFF } from '#kubelet/pod/crash-backoff.ts';
+import { StepExecutor } from '#kubelet/pod/execute.ts';
+import { allContainers } from '#kubelet/pod/instances.ts';
+import { ContainerKiller } from '#kubelet/pod/kill-containers.ts';
+import { PodObserver } from '#kubelet/pod/observer.ts';
+import { PodWorker } from '#kubelet/pod/pod-worker.ts';
+import { PodWorkers } from '#kubelet/pod/pod-workers.ts';
+import type { PodDirectories } from '#kubelet/pod/ports.ts';
+import { RecordStore } from '#kubelet/pod/record-store.ts';
+import { ContainerStarter } from '#kubelet/pod/start-container.ts';
+import type { Clock } from '#lib/clock.ts';
+import type { AgentPod } from '#lib/kube/types.ts';
+import type { Logger } from '#lib/logger.ts';
+import { PriorityGate } from '#lib/priority-gate.ts';
+import { localPlugins } from '#volumes/plugins.ts';
+import { PodVolumeManager } from '#volumes/pod-volumes.ts';
+import { prepareSubPath } from '#volumes/sub-path.ts';
+import type { Machine } from './machine.ts';
+
+/** How many sandboxes and containers are made at once: more only makes each of them slower. */
+const STARTS_AT_ONCE = 4;
+
+export interface PodParts {
+  workers: PodWorkers;
+  images: ImageManager;
+  events: EventLog;
+  records: RecordStore;
+  volumes: PodVolumeManager;
+  cgroups: PodCgroupManager;
+}
+
+export function composePods(
+  options: AgentOptions,
+  { runtime, images: imageService, version }: RuntimeConnection,
+  machine: Machine,
+  driver: 'cgroupfs' | 'systemd',
+  paths: Paths,
+  clock: Clock,
+  log: Logger,
+): PodParts {
+  const events = new EventLog(clock, log.child({ component: 'pods' }), options.nodeName);
+  const records = new RecordStore(paths, log);
+  const cgroups = new PodCgroupManager({
+    layout: machine.layout,
+    driver,
+    cgroupRoot: options.cgroupRoot,
+    node: machine.resources,
+    clock,
+    logger: log.child({ component: 'cgroups' }),
+  });
+  const volumes = new PodVolumeManager({
+    root: paths.root,
+    plugins: localPlugins({
+      allocatableMemoryBytes: () => machine.resources.memoryCapacityBytes,
+      noswap: machine.tmpfsNoswap,
+    }),
+    clock,
+    logger: log.child({ component: 'volumes' }),
+  });
+  const imageLog = log.child({ component: 'images' });
+  const images = new ImageManager({
+    service: imageService,
+    records: new PullRecords(
+      new RecordFiles(paths.root, imageLog),
+      verificationPolicy('NeverVerifyPreloadedImages', []),
+      imageService,
+      clock,
+      imageLog,
+    ),
+    credentials: new PodCredentials(
+      new FilePullSecrets(pullSecretsDir(paths.root), imageLog),
+      new NodeCredentials(nodeCredentialPaths(paths.root, process.env['HOME']), imageLog),
+    ),
+    events,
+    clock,
+    logger: imageLog,
+    onChange: (uid) => workers.markDirty(uid),
+    options: { serializeImagePulls: options.serializeImagePulls },
+  });
+  const messages = new TerminationMessageFiles(paths, clock, log);
+  const observer = new PodObserver(runtime, (status, count) => messages.read(status, count));
+  const gate = new PriorityGate(STARTS_AT_ONCE);
+  const common = { runtime, images, records, events, gate, clock, paths };
+  const starter = new ContainerStarter({
+    ...common,
+    messages,
+    subPaths: { prepare: (wish) => prepareSubPath(paths.root, wish) },
+    hostIps: machine.addresses,
+    seccompDefault: false,
+    resourcesOf: (pod, container) => containerResources(pod, container, machine.resources),
+  });
+  const executor = new StepExecutor({
+    ...common,
+    volumes,
+    cgroups,
+    directories: podDirectories(paths, volumes),
+    starter,
+    killer: new ContainerKiller(runtime, clock, events),
+    observer,
+    dns: async () => ({
+      resolvConf: options.resolvConf === undefined ? undefined : ((await readText(options.resolvConf)) ?? ''),
+      clusterDns: options.clusterDns,
+      clusterDomain: options.clusterDomain,
+    }),
+  });
+  const worker = new PodWorker({
+    observer,
+    executor,
+    images,
+    records,
+    events,
+    clock,
+    log,
+    hostIps: machine.addresses,
+    runtimeName: version.runtimeName,
+    backoffLimits: CRASH_BACKOFF,
+  });
+  const workers = new PodWorkers({ worker, records, clock, log, logFloor: (pod) => logFloor(paths, pod) });
+  return { workers, images, events, records, volumes, cgroups };
+}
+
+function podDirectories(paths: Paths, volumes: PodVolumeManager): PodDirectories {
+  return {
+    ensure: async (pod) => {
+      await ensureDir(podDir(paths, pod.metadata.uid), 0o750);
+    },
+    removeLogs: (pod) => removeOwnTree(podLogDir(paths, pod.metadata)),
+    remove: async (uid) => {
+      const mountPoints = async (): Promise<string[]> =>
+        (await readMounts()).map((mount) => mount.mountPoint);
+      const blocked = await removePodDir(paths, uid, {
+        volumes,
+        mountPoints,
+        signal: AbortSignal.timeout(30_000),
+      });
+      if (blocked !== undefined) throw new BlockedDirectoryError(blocked);
+    },
+  };
+}
+
+/** The first attempt that a pod's log files leave free, by container: a log must never be written twice. */
+async function logFloor(paths: Paths, pod: AgentPod): Promise<Map<string, number>> {
+  const floors = new Map<string, number>();
+  for (const { name } of allContainers(pod)) {
+    const files = (await listDir(`${podLogDir(paths, pod.metadata)}/${name}`)) ?? [];
+    const attempts = files.flatMap((file) => /^(\d+)\.log/.exec(file.name)?.[1] ?? []).map(Number);
+    if (attempts.length > 0) floors.set(name, Math.max(...attempts) + 1);
+  }
+  return floors;
+}

@@ -1,0 +1,50 @@
+import { hostname } from 'node:os';
+import { agentOptions, type AgentOptions } from './agent-options.ts';
+import { parseDaemonFlags } from './daemon-flags.ts';
+import { standaloneFlags } from './flags/standalone-flags.ts';
+
+/** No cluster: a directory of manifests is the desired state. */
+export interface StandaloneOptions extends AgentOptions {
+  manifestsDir: string;
+  /** undefined: nodelet starts and supervises a private containerd. */
+  containerRuntimeEndpoint: string | undefined;
+  stateDir: string;
+  runtimeRoot: string;
+  appliedDir: string;
+  sandboxImage: string;
+  /** Range of the private bridge network. */
+  podCidr: string;
+  /** End all pods and the private containerd, remove everything, exit. */
+  cleanup: boolean;
+}
+
+export type StandaloneCommand = { kind: 'run'; options: StandaloneOptions } | { kind: 'help' };
+
+export function parseStandalone(args: readonly string[], host: string = hostname()): StandaloneCommand {
+  const { flags, warnings } = parseDaemonFlags(standaloneFlags, args);
+  if (flags.bool('help') === true) return { kind: 'help' };
+  const urls = flags.list('manifest-url').filter((url) => url !== '');
+  const endpoint = flags.string('container-runtime-endpoint') ?? '';
+  const stateDir = flags.string('state-dir') ?? '/run/nodelet';
+  const podCidr = flags.string('pod-cidr') ?? '';
+  const common = agentOptions(
+    flags,
+    { rootDir: '/var/lib/nodelet/kubelet', hostname: host, manifestUrls: urls },
+    warnings,
+  );
+  return {
+    kind: 'run',
+    options: {
+      ...common,
+      socket: flags.string('socket') ?? `${stateDir}/nodelet.sock`,
+      manifestsDir: flags.string('manifests') ?? '/etc/nodelet/manifests',
+      containerRuntimeEndpoint: endpoint === '' ? undefined : endpoint,
+      stateDir,
+      runtimeRoot: flags.string('runtime-root') ?? '/var/lib/nodelet/containerd',
+      appliedDir: flags.string('applied-dir') ?? '/var/lib/nodelet/applied',
+      sandboxImage: flags.string('sandbox-image') ?? 'registry.k8s.io/pause:3.10.1',
+      podCidr: podCidr === '' ? '10.87.0.0/16' : podCidr,
+      cleanup: flags.bool('cleanup') ?? false,
+    },
+  };
+}

@@ -1,0 +1,114 @@
+import { join } from 'node:path';
+import { listDir, readText, removeFile, removeOwnTree } from '#host/files.ts';
+import { isWithin, mountsBelow, readMounts, unmount } from '#host/mounts.ts';
+import { programFolders } from '#host/find-program.ts';
+import { run } from '#host/process.ts';
+import { endProcess, findProcesses } from '#host/processes.ts';
+import type { Clock } from '#lib/clock.ts';
+import { InternalError } from '#lib/errors.ts';
+import type { Logger } from '#lib/logger.ts';
+import { renderRemoval } from './firewall.ts';
+import type { Layout } from './layout.ts';
+import { conflistPath, rangeOfConflist } from './network.ts';
+
+/** Where libcni caches the results of every network on the machine; the place can't be configured. */
+const cniResults = '/var/lib/cni/results';
+
+export interface RemainsOptions {
+  layout: Layout;
+  runc: string | undefined;
+  clock: Clock;
+  log: Logger;
+  signal: AbortSignal;
+}
+
+const isShim =
+  (socket: string) =>
+  (args: readonly string[]): boolean =>
+    (args[0] ?? '').includes('containerd-shim') && args[args.indexOf('-address') + 1] === socket;
+
+/** Ends containers with runc, which takes their cgroups along, then the shims that watched them. */
+async function endTasks({ layout, runc, clock, log, signal }: RemainsOptions): Promise<void> {
+  const root = join(layout.runcRoot, 'k8s.io');
+  for (const entry of (await listDir(root)) ?? []) {
+    if (!entry.isDirectory() || runc === undefined) continue;
+    await run(runc, ['--root', root, 'delete', '--force', entry.name], { signal }).catch((error: unknown) =>
+      log.warn({ err: error, container: entry.name }, 'runc could not remove a container'),
+    );
+  }
+  for (const shim of await findProcesses(isShim(layout.socket))) await endProcess(shim, 0, clock, signal);
+}
+
+/** The sockets of this instance's shims, which lie in one folder for all containerds of the machine. */
+async function shimSockets(layout: Layout): Promise<string[]> {
+  const tasks = join(layout.run, 'io.containerd.runtime.v2.task/k8s.io');
+  const found: string[] = [];
+  for (const entry of (await listDir(tasks)) ?? []) {
+    // 1.x leaves the address in a file of its own, 2.x in a JSON file.
+    for (const name of ['address', 'bootstrap.json']) {
+      const text = (await readText(join(tasks, entry.name, name))) ?? '';
+      const path = /unix:\/\/(\/run\/containerd\/s\/[0-9a-f]+)/.exec(text)?.[1];
+      if (path !== undefined) found.push(path);
+    }
+  }
+  return [...new Set(found)];
+}
+
+async function unmountAll({ layout, signal }: RemainsOptions): Promise<void> {
+  for (const folder of [layout.state, layout.root]) {
+    for (const mount of mountsBelow(await readMounts(), folder)) {
+      await unmount(mount.mountPoint, { detach: true, signal });
+    }
+  }
+}
+
+async function removeNetwork({ layout, log, signal }: RemainsOptions): Promise<void> {
+  const env = { ...process.env, PATH: programFolders(process.env['PATH']).join(':') };
+  const range = rangeOfConflist(
+    (await readText(conflistPath(layout.cniConfig, { name: layout.bridge }))) ?? '',
+  );
+  // Whoever can't list rules has none; the same holds for a link that can't be shown.
+  const save = await run('iptables-save', [], { signal, env }).catch(() => undefined);
+  const removal = renderRemoval(save?.stdout ?? '', layout.bridge, range ?? '');
+  if (removal !== '') {
+    await run('iptables-restore', ['--noflush', '--wait', '10'], { input: removal, signal, env }).catch(
+      (error: unknown) => log.warn({ err: error }, 'rules of the pods’ network could not be removed'),
+    );
+  }
+  const bridge = await run('ip', ['link', 'show', 'dev', layout.bridge], { signal, env }).catch(
+    () => undefined,
+  );
+  if (bridge !== undefined) await run('ip', ['link', 'delete', 'dev', layout.bridge], { signal, env });
+  await removeResults(layout.bridge);
+}
+
+/** Every sandbox has one for its network, named for that, and one for its loopback link, named for all alike. */
+async function removeResults(network: string): Promise<void> {
+  const names = ((await listDir(cniResults)) ?? []).map((entry) => entry.name);
+  const own = names.filter((name) => name.startsWith(`${network}-`));
+  const sandboxes = own.map((name) => name.slice(network.length + 1, name.lastIndexOf('-')));
+  const loopbacks = sandboxes.map((id) => `cni-loopback-${id}-lo`);
+  for (const name of names) {
+    if (own.includes(name) || loopbacks.includes(name)) await removeFile(join(cniResults, name));
+  }
+}
+
+/**
+ * Removes everything that a private containerd, which has ended, left on the machine: containers that still run,
+ * shims, network, mounts and folders.
+ */
+export async function removeRemains(options: RemainsOptions): Promise<void> {
+  const { layout } = options;
+  const sockets = await shimSockets(layout);
+  await endTasks(options);
+  await unmountAll(options);
+  await removeNetwork(options);
+  for (const socket of sockets) await removeFile(socket);
+  const held = (await readMounts()).find(
+    ({ mountPoint }) => isWithin(mountPoint, layout.state) || isWithin(mountPoint, layout.root),
+  );
+  // Never remove a tree that something is still mounted in: it might be somebody's data.
+  if (held !== undefined) throw new InternalError(`${held.mountPoint} is still mounted`);
+  await removeOwnTree(layout.state);
+  await removeOwnTree(layout.root);
+}

@@ -1,0 +1,113 @@
+import type { RuntimeService } from '#cri/runtime.ts';
+import { type Clock, type Timer, sleep } from '#lib/clock.ts';
+import type { Logger } from '#lib/logger.ts';
+import type { GarbageCollector } from './gc/garbage-collector.ts';
+import type { PodWorkers } from './pod/pod-workers.ts';
+import type { RecordStore } from './pod/record-store.ts';
+import { asPod, findPods } from './runtime-pods.ts';
+
+export interface HousekeepingParts {
+  runtime: RuntimeService;
+  records: RecordStore;
+  workers: PodWorkers;
+  collector: GarbageCollector;
+  /** Brings what all pods share of the processor up to date with the pods there are. */
+  syncCgroups(): Promise<void>;
+  /** Whether every source of pods has been seen: before that nothing is known to be unwanted. */
+  isComplete(): boolean;
+  clock: Clock;
+  log: Logger;
+}
+
+const INTERVAL_MS = 60_000;
+/** Hints come in bursts. */
+const SOON_MS = 200;
+/** Upstream's grace period for a pod of which nothing but its containers is known. */
+const ORPHAN_GRACE_SECONDS = 1;
+
+/** Ends pods that nobody wants (any more) and removes what they left: at start, each minute, and when asked. */
+export class Housekeeping {
+  readonly #parts: HousekeepingParts;
+  readonly #stopping = new AbortController();
+  #timer: Timer | undefined;
+  #due = Infinity;
+  #running: Promise<void> | undefined;
+  #lastCollection = -Infinity;
+
+  constructor(parts: HousekeepingParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#at(0);
+  }
+
+  /** Something of a pod that no worker knows was seen. */
+  lookSoon(): void {
+    this.#at(SOON_MS);
+  }
+
+  /** Looks until nothing of any pod is left; rejects with the signal's reason. */
+  async untilEmpty(signal: AbortSignal): Promise<void> {
+    const { runtime, records, workers, clock } = this.#parts;
+    while (workers.uids().size > 0 || (await findPods(runtime, records, signal)).size > 0) {
+      this.lookSoon();
+      await sleep(clock, SOON_MS, signal);
+    }
+    await this.#running;
+    await this.#parts.collector.run(signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#timer?.cancel();
+    await this.#running;
+  }
+
+  #at(delayMs: number): void {
+    const due = this.#parts.clock.monotonic() + delayMs;
+    if (this.#stopping.signal.aborted || due >= this.#due) return;
+    this.#due = due;
+    this.#timer?.cancel();
+    this.#timer = this.#parts.clock.after(delayMs, () => this.#wake());
+  }
+
+  #wake(): void {
+    if (this.#running !== undefined) {
+      this.#due = Infinity;
+      this.#at(SOON_MS);
+      return;
+    }
+    this.#due = Infinity;
+    this.#running = this.#look()
+      .catch((error: unknown) => {
+        if (!this.#stopping.signal.aborted)
+          this.#parts.log.warn({ err: error }, 'housekeeping failed; trying again');
+      })
+      .finally(() => {
+        this.#running = undefined;
+        this.#at(INTERVAL_MS);
+      });
+  }
+
+  async #look(): Promise<void> {
+    const { runtime, records, workers, collector, isComplete, clock, log } = this.#parts;
+    const { signal } = this.#stopping;
+    if (!isComplete()) return;
+    await this.#parts.syncCgroups();
+    for (const found of (await findPods(runtime, records, signal)).values()) {
+      if (workers.has(found.uid)) continue;
+      const pod = asPod(found);
+      const grace =
+        found.record === undefined ? ORPHAN_GRACE_SECONDS : (pod.spec.terminationGracePeriodSeconds ?? 30);
+      log.info(
+        { uid: found.uid, pod: `${found.namespace}/${found.name}` },
+        'ending a pod that nothing wants any more',
+      );
+      workers.endOrphan(pod, { gracePeriodSeconds: grace, forget: true });
+    }
+    if (clock.monotonic() - this.#lastCollection < INTERVAL_MS - 1000) return;
+    this.#lastCollection = clock.monotonic();
+    await collector.run(signal);
+  }
+}

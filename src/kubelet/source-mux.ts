@@ -1,0 +1,53 @@
+import type { AgentPod } from '#lib/kube/types.ts';
+import type { ManifestProblem } from '#server/view.ts';
+import type { PodSource, SourceUpdate } from './sources/source.ts';
+
+/** All sources of pods as one: the union of what each wants. */
+export class SourceMux {
+  readonly #sources: readonly PodSource[];
+  readonly #updates = new Map<PodSource, SourceUpdate>();
+
+  constructor(sources: readonly PodSource[]) {
+    this.#sources = sources;
+  }
+
+  /** Starts every source; `onChange` is called with the whole set after each update. */
+  async start(onChange: (pods: AgentPod[]) => void): Promise<void> {
+    await Promise.all(
+      this.#sources.map((source) =>
+        source.start((update) => {
+          this.#updates.set(source, update);
+          onChange(this.#pods());
+        }),
+      ),
+    );
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#sources.map((source) => source.stop()));
+  }
+
+  /** Whether every source has told what it wants: until then nothing may be taken for unwanted. */
+  get isComplete(): boolean {
+    return this.#sources.every((source) => this.#updates.has(source));
+  }
+
+  problems(): ManifestProblem[] {
+    return [...this.#updates.values()].flatMap((update) => update.problems);
+  }
+
+  /** Where a pod comes from, for people. */
+  originOf(uid: string): string {
+    for (const [source, update] of this.#updates) {
+      const origin = update.origins?.get(uid);
+      if (origin !== undefined) return origin;
+      if (update.pods.some((pod) => pod.metadata.uid === uid)) return source.name;
+    }
+    return 'an earlier run of the agent';
+  }
+
+  #pods(): AgentPod[] {
+    // In the order of the sources: where two want a pod of one name, the first has it.
+    return this.#sources.flatMap((source) => this.#updates.get(source)?.pods ?? []);
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * The last good version of every manifest, kept on disk for the agent's next start: what runs on when a manifest is
+ * broken then, and which UIDs its pods have. Manifests may hold secrets in plain text, so only root may read it.
+ */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { ensureDir, listDir, readText, removeFile, writeAtomic } from '#host/files.ts';
+import type { Logger } from '#lib/logger.ts';
+import type { Pod } from '#lib/kube/types.ts';
+import { validatePod } from '#lib/kube/validation/pod.ts';
+import type { PodKey } from './manifest-pods.ts';
+
+export interface RecordedPod {
+  key: PodKey;
+  /** What `staticPodHash` said. */
+  hash: string;
+  uid: string;
+  /** With defaults, without identity. */
+  pod: Pod;
+}
+
+export interface ManifestRecord {
+  version: 1;
+  /** The file or URL. */
+  origin: string;
+  nodeName: string;
+  /** SHA-256 of the text that was wholly in force. */
+  digest: string;
+  pods: RecordedPod[];
+}
+
+const fileNameOf = (origin: string): string =>
+  `${createHash('sha256').update(origin).digest('hex').slice(0, 40)}.json`;
+
+export class LastGoodStore {
+  readonly #dir: string;
+  readonly #logger: Logger;
+
+  /** `dir` belongs to one source alone; it is made when first needed. */
+  constructor(dir: string, logger: Logger) {
+    this.#dir = dir;
+    this.#logger = logger;
+  }
+
+  /** Every readable record of this node, by origin. */
+  async load(nodeName: string): Promise<Map<string, ManifestRecord>> {
+    const result = new Map<string, ManifestRecord>();
+    for (const entry of await this.#list()) {
+      const path = join(this.#dir, entry);
+      try {
+        const record = parseRecord((await readText(path)) ?? '');
+        if (record.nodeName === nodeName) result.set(record.origin, record);
+      } catch (error) {
+        this.#logger.warn({ path, err: error }, 'a kept manifest cannot be read and is left out');
+      }
+    }
+    return result;
+  }
+
+  /** Keeps the record; a failure is logged only: the manifest itself is what counts. */
+  async save(record: ManifestRecord): Promise<void> {
+    try {
+      await ensureDir(this.#dir, 0o700);
+      await writeAtomic(join(this.#dir, fileNameOf(record.origin)), JSON.stringify(record), 0o600);
+    } catch (error) {
+      this.#logger.warn({ origin: record.origin, err: error }, 'the last good manifest cannot be kept');
+    }
+  }
+
+  async remove(origin: string): Promise<void> {
+    try {
+      await removeFile(join(this.#dir, fileNameOf(origin)));
+    } catch (error) {
+      this.#logger.warn({ origin, err: error }, 'a kept manifest cannot be removed');
+    }
+  }
+
+  async #list(): Promise<string[]> {
+    try {
+      const entries = (await listDir(this.#dir)) ?? [];
+      return entries.map((entry) => entry.name).filter((name) => /^[0-9a-f]{40}\.json$/.test(name));
+    } catch (error) {
+      this.#logger.warn({ path: this.#dir, err: error }, 'the kept manifests cannot be listed');
+      return [];
+    }
+  }
+}
+
+/** Throws on anything that isn't a whole record. Pods that today's rules refuse are left out. */
+function parseRecord(text: string): ManifestRecord {
+  const value = JSON.parse(text) as Partial<ManifestRecord> | null;
+  const { version, origin, nodeName, digest, pods } = value ?? {};
+  const strings = [origin, nodeName, digest].every((each) => typeof each === 'string');
+  if (version !== 1 || !strings || !Array.isArray(pods)) throw new SyntaxError('not a record of version 1');
+  const good = pods.filter(
+    ({ key, hash, uid, pod }) =>
+      [key, hash, uid].every((each) => typeof each === 'string') &&
+      pod.spec !== undefined &&
+      validatePod(pod).length === 0,
+  );
+  return { version, origin: origin ?? '', nodeName: nodeName ?? '', digest: digest ?? '', pods: good };
+}

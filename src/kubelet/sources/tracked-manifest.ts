@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto';
+import type { AgentPod, Pod, PodSourceName, PodSpec } from '#lib/kube/types.ts';
+import type { Clock } from '#lib/clock.ts';
+import type { ManifestProblem } from '#server/view.ts';
+import type { ManifestRecord, RecordedPod } from './last-good.ts';
+import { readManifest } from './manifest-pods.ts';
+import type { ManifestFinding, ManifestPods, PodKey } from './manifest-pods.ts';
+import type { AdoptUid } from './source.ts';
+import { staticNameSuffix, staticPodHash, toStaticPod } from './static-pod.ts';
+
+export interface ManifestOwner {
+  nodeName: string;
+  kind: PodSourceName;
+  adopt: AdoptUid;
+  clock: Clock;
+  onePod: boolean;
+}
+
+/** What a text would change; nothing is in force of it until it is applied. */
+export interface Verdict {
+  read: ManifestPods;
+  digest: string;
+  /** Something is broken or missing that was in force: perhaps the text is only half written. */
+  doubtful: boolean;
+}
+
+interface InForce extends RecordedPod {
+  agentPod: AgentPod;
+}
+
+/** Old pods that stay in force: under the names of broken documents, and others that one of these may have been. */
+interface Kept {
+  named: Set<PodKey>;
+  strays: boolean;
+}
+
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/**
+ * One manifest (a file or URL) through its versions: which of its pods are in force, and why others aren't. A pod
+ * whose document breaks stays in force as it was; one whose document goes away leaves.
+ */
+export class TrackedManifest {
+  readonly origin: string;
+  readonly #owner: ManifestOwner;
+  #inForce = new Map<PodKey, InForce>();
+  #problems: ManifestProblem[] = [];
+  #digest = '';
+  #saved: string | undefined;
+  /** What was in force when the agent last ran; undefined from the first version on that this agent takes. */
+  #before: { digest: string; pods: Map<PodKey, RecordedPod> } | undefined;
+
+  constructor(origin: string, owner: ManifestOwner, record?: ManifestRecord) {
+    this.origin = origin;
+    this.#owner = owner;
+    const pods = new Map((record?.pods ?? []).map((each) => [each.key, each]));
+    this.#before = { digest: record?.digest ?? '', pods };
+    this.#saved = record === undefined ? undefined : JSON.stringify(record);
+  }
+
+  get pods(): AgentPod[] {
+    return [...this.#inForce.values()].map((each) => each.agentPod);
+  }
+
+  get problems(): readonly ManifestProblem[] {
+    return this.#problems;
+  }
+
+  /** What to keep for the agent's next start; undefined if that is kept already. */
+  takeUnsaved(): ManifestRecord | undefined {
+    const pods = [...this.#inForce.values()].map(({ key, hash, uid, pod }) => ({ key, hash, uid, pod }));
+    const { origin } = this;
+    const record: ManifestRecord = {
+      version: 1,
+      origin,
+      nodeName: this.#owner.nodeName,
+      digest: this.#digest,
+      pods,
+    };
+    const text = JSON.stringify(record);
+    if (text === this.#saved || (this.#saved === undefined && pods.length === 0)) return undefined;
+    this.#saved = text;
+    return record;
+  }
+
+  judge(text: string): Verdict {
+    const { nodeName, onePod } = this.#owner;
+    const read = readManifest(text, { nameSuffix: staticNameSuffix(nodeName), onePod });
+    const broken = read.findings.some((each) => each.blocks !== undefined || each.blocksUnknown);
+    const missing = [...this.#inForce.keys()].some((key) => !read.pods.has(key));
+    return { read, digest: digestOf(text), doubtful: broken || missing };
+  }
+
+  /** Puts a version in force. */
+  apply({ read, digest }: Verdict): void {
+    const next = new Map<PodKey, InForce>();
+    for (const [key, pod] of read.pods) {
+      if (pod.spec !== undefined) next.set(key, this.#version(key, { ...pod, spec: pod.spec }, digest));
+    }
+    const kept = this.#keep(read, next);
+    this.#problems = read.findings.map((each) => this.#problem(each, kept));
+    this.#inForce = next;
+    const whole = !read.findings.some((each) => each.blocks !== undefined || each.blocksUnknown);
+    this.#digest = whole ? digest : '';
+    this.#before = undefined;
+  }
+
+  /** The manifest can't be read: what was in force stays. */
+  fail(message: string): void {
+    this.#inForce = this.#current();
+    this.#digest = this.#before?.digest ?? this.#digest;
+    this.#before = undefined;
+    this.#problems = [{ origin: this.origin, message, lastGoodRuns: this.#inForce.size > 0 }];
+  }
+
+  /** Adds to `next` the pods that stay as they were because their documents are broken. */
+  #keep(read: ManifestPods, next: Map<PodKey, InForce>): Kept {
+    const current = this.#current();
+    const blocked = new Set(read.findings.map((each) => each.blocks));
+    // A broken document may be any of the old ones: by name where it has an old one's, else (a typing error may be in
+    // the name itself) each that is not there any more.
+    const anyBlocked = read.findings.some(
+      ({ blocks, blocksUnknown }) => blocksUnknown || (blocks !== undefined && !current.has(blocks)),
+    );
+    const kept: Kept = { named: new Set(), strays: false };
+    for (const [key, pod] of current) {
+      if (next.has(key) || !(anyBlocked || blocked.has(key))) continue;
+      next.set(key, pod);
+      if (blocked.has(key)) kept.named.add(key);
+      else kept.strays = true;
+    }
+    return kept;
+  }
+
+  /** What is in force, or was when the agent last ran. */
+  #current(): Map<PodKey, InForce> {
+    if (this.#before === undefined) return this.#inForce;
+    const result = new Map<PodKey, InForce>();
+    for (const [key, recorded] of this.#before.pods) {
+      const { pod, uid } = recorded;
+      if (pod.spec !== undefined) {
+        result.set(key, { ...recorded, agentPod: this.#place({ ...pod, spec: pod.spec }, uid) });
+      }
+    }
+    return result;
+  }
+
+  #version(key: PodKey, pod: Pod & { spec: PodSpec }, digest: string): InForce {
+    const hash = staticPodHash(pod, this.#owner);
+    const current = this.#inForce.get(key);
+    if (current?.hash === hash) return current;
+    const uid = pod.metadata?.uid || this.#firstUid(key, pod, hash, digest) || hash;
+    return { key, hash, uid, pod, agentPod: this.#place(pod, uid) };
+  }
+
+  /**
+   * At the agent's start a pod that runs already keeps its UID, whoever gave it (another agent's can't be computed).
+   * Not so the pod that an older text of the manifest made: what ran is then an older version.
+   */
+  #firstUid(key: PodKey, pod: Pod & { spec: PodSpec }, hash: string, digest: string): string | undefined {
+    if (this.#before === undefined) return undefined;
+    const recorded = this.#before.pods.get(key);
+    const same = recorded !== undefined && (recorded.hash === hash || this.#before.digest === digest);
+    const placed = this.#place(pod, hash);
+    const { uid: _open, ...metadata } = placed.metadata;
+    const running = this.#owner.adopt({ ...placed, metadata });
+    if (running !== undefined && (same || running !== recorded?.uid)) return running;
+    return same ? recorded.uid : undefined;
+  }
+
+  #place(pod: Pod & { spec: PodSpec }, uid: string): AgentPod {
+    const { nodeName, kind, clock } = this.#owner;
+    return toStaticPod(pod, uid, { nodeName, kind, seen: clock.now() });
+  }
+
+  #problem({ blocks, blocksUnknown, ...finding }: ManifestFinding, kept: Kept): ManifestProblem {
+    const named = blocks !== undefined && kept.named.has(blocks);
+    const broken = blocks !== undefined || blocksUnknown === true;
+    return { origin: this.origin, ...finding, lastGoodRuns: named || (broken && kept.strays) };
+  }
+}

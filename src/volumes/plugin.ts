@@ -1,0 +1,33 @@
+import type { AgentPod, Volume } from '#lib/kube/types.ts';
+
+/** A volume as the host sees it. */
+export interface HostVolume {
+  hostPath: string;
+  readOnly: boolean;
+  selinuxRelabel: boolean;
+}
+
+export interface VolumeRequest {
+  pod: AgentPod;
+  volume: Volume;
+  /** The pod's folder for this volume: `ROOT/pods/UID/volumes/DIRECTORY/NAME`. It may not exist. */
+  folder: string;
+  /** Where the kind may keep what it must remember: `ROOT/pods/UID/plugins/DIRECTORY/NAME`. It may not exist. */
+  metaFolder: string;
+  signal: AbortSignal;
+}
+
+/** One kind of volume. To add a kind, write one of these and put it in the table that PodVolumeManager gets. */
+export interface VolumePlugin {
+  /** The field of the volume that names the kind: `emptyDir`. */
+  readonly kind: string;
+  /** The folder in `ROOT/pods/UID/volumes` (`kubernetes.io~empty-dir`), or undefined if the kind needs none. */
+  readonly directory: string | undefined;
+  /**
+   * Whether the folder's contents belong to the pod and go with it. If not, taking down only unmounts and removes
+   * empty folders, so that data behind a mount can never be deleted.
+   */
+  readonly ownsContents: boolean;
+  /** Makes the volume ready. Idempotent, also after an earlier call that was interrupted anywhere. */
+  setUp(request: VolumeRequest): Promise<HostVolume>;
+}

@@ -1,0 +1,135 @@
+/**
+ * `node test/run.ts [--unit | --containerd MAJOR.MINOR]… [FILTER…]`: the unit tests, then the integration tests
+ * once a containerd, each time in a test bed of its own (scripts/isolate). FILTER picks test files as vitest does.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { isolate } from '../scripts/isolate/isolate.ts';
+import { findContainerds, wanted } from './bed/versions.ts';
+import type { Summary } from './bed/summary.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+const minutes = Number(process.env['NODELET_TEST_MINUTES'] ?? 14);
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    containerd: { type: 'string', multiple: true },
+    unit: { type: 'boolean', default: false },
+    'test-name': { type: 'string', short: 't' },
+  },
+});
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const total: Summary = { passed: 0, failed: [], skipped: [] };
+const results = await mkdtemp(join(tmpdir(), 'nodelet-test-'));
+
+let current: { kill(): void } | undefined;
+let stopped: string | undefined;
+const stop = (why: string): void => {
+  stopped ??= why;
+  current?.kill();
+};
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop(signal));
+const timer = setTimeout(() => stop(`more than ${minutes} minutes`), minutes * 60_000);
+
+type Start = (
+  command: string[],
+  env: NodeJS.ProcessEnv,
+) => Promise<{ status: Promise<number>; kill(): void }>;
+
+const startPlainly: Start = async (command, env) => {
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, { stdio: 'inherit', cwd: root, env: { ...process.env, ...env } });
+  const status = new Promise<number>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code) => resolve(code ?? 137));
+  });
+  return { status, kill: () => void child.kill('SIGKILL') };
+};
+
+async function runProject(
+  project: string,
+  title: string,
+  env: NodeJS.ProcessEnv,
+  start: Start,
+): Promise<void> {
+  if (stopped !== undefined) return;
+  say(`\n== ${title}`);
+  const file = join(results, `${title.replaceAll(/\W+/g, '-')}.json`);
+  const command = [
+    process.execPath,
+    vitest,
+    'run',
+    '--root',
+    root,
+    '--project',
+    project,
+    '--passWithNoTests',
+  ];
+  command.push('--reporter=default', `--reporter=${join(root, 'test/bed/summary.ts')}`);
+  if (values['test-name'] !== undefined) command.push('-t', values['test-name']);
+  const run = await start([...command, ...positionals], { ...env, NODELET_TEST_SUMMARY: file });
+  current = run;
+  if (stopped !== undefined) run.kill();
+  const status = await run.status;
+  current = undefined;
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  if (text === undefined) {
+    total.failed.push(`${title}: vitest ended with status ${status} before it could report`);
+    return;
+  }
+  const summary = JSON.parse(text) as Summary;
+  total.passed += summary.passed;
+  total.failed.push(...summary.failed.map((name) => `${title}: ${name}`));
+  total.skipped.push(...summary.skipped.map((skip) => ({ ...skip, name: `${title}: ${skip.name}` })));
+  if (status !== 0 && summary.failed.length === 0)
+    total.failed.push(`${title}: vitest ended with status ${status}`);
+}
+
+try {
+  if (values.containerd === undefined) {
+    // A test's clocks, sockets and temporary folders need nothing of the machine.
+    await runProject('unit', 'unit tests', {}, startPlainly);
+  }
+  if (!values.unit) {
+    const found = await findContainerds();
+    for (const version of wanted(found, values.containerd)) {
+      const title = `integration tests with containerd ${version.version}`;
+      if (version.binary === undefined) {
+        total.skipped.push({ name: title, reason: version.missing ?? 'not found' });
+        continue;
+      }
+      const env = {
+        NODELET_TEST_BED: '1',
+        NODELET_TEST_CONTAINERD: version.binary,
+        NODELET_TEST_CONTAINERD_VERSION: version.version,
+        TMPDIR: '/run/bed/tmp',
+      };
+      await runProject('integration', title, env, (command, more) =>
+        isolate('nodelet-test', command, { ...env, ...more }),
+      );
+    }
+  }
+} catch (error) {
+  total.failed.push(
+    `the test run itself: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+  );
+} finally {
+  clearTimeout(timer);
+  await rm(results, { recursive: true, force: true });
+}
+
+if (stopped !== undefined) total.failed.push(`the run was stopped: ${stopped}`);
+const none = total.passed + total.failed.length === 0;
+say('');
+for (const { name, reason } of total.skipped) say(`skipped: ${name} (${reason})`);
+for (const name of total.failed) say(`failed: ${name}`);
+if (none) say('no test ran');
+say(`tests: ${total.passed} passed, ${total.failed.length} failed, ${total.skipped.length} skipped`);
+process.exit(total.failed.length > 0 || none ? 1 : 0);
