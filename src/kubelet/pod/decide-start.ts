@@ -74,12 +74,10 @@ export function decideStart(
 }
 
 /** The attempt that no runtime, record or log file has seen, and that no call that timed out may still make. */
-export function nextAttempt(state: PodState, view: ContainerView): number {
-  const known = Math.max(
-    view.current?.attempt ?? -1,
-    state.record?.containers[view.spec.name]?.attempt ?? -1,
-  );
-  return Math.max(known + 1, state.logFloor.get(view.spec.name) ?? 0);
+export function nextAttempt(state: PodState, { spec }: ContainerView): number {
+  const seen = state.containers.find((view) => view.spec.name === spec.name)?.current?.attempt ?? -1;
+  const known = Math.max(seen, state.record?.containers[spec.name]?.attempt ?? -1);
+  return Math.max(known + 1, state.logFloor.get(spec.name) ?? 0);
 }
 
 function startCreated(

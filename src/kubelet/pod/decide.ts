@@ -3,6 +3,7 @@ import { decideEnd, decideTerminal, terminalOf } from './decide-end.ts';
 import { decideInit } from './decide-init.ts';
 import { currentSandbox, decideSandbox } from './decide-sandbox.ts';
 import { type Decision, type PodState, SANDBOX, SETUP, emptyDecision } from './decision.ts';
+import { killRunning, specGrace } from './stopping.ts';
 
 /**
  * What is to be done for one pod now: a pure function of what is wanted, what was observed and the time. Steps that
@@ -23,6 +24,14 @@ export function decide(state: PodState): Decision {
   const sandbox = currentSandbox(state);
   if (sandbox === undefined) {
     decideSandbox(state, decision);
+    return decision;
+  }
+  const strays = killRunning(state, specGrace(state.pod), {
+    message: 'Pod sandbox changed, it will be killed and re-created.',
+    except: sandbox.id,
+  });
+  if (strays.length > 0) {
+    decision.steps.push(...strays);
     return decision;
   }
   const initialized = decideInit(state, sandbox, decision);

@@ -2,6 +2,7 @@ import type { Clock } from '#lib/clock.ts';
 import { describeError } from '#lib/errors.ts';
 import type { Logger } from '#lib/logger.ts';
 import { podStatus } from '../status/pod-status.ts';
+import { unsupportedFields } from '../unsupported.ts';
 import { absorb } from './absorb.ts';
 import type { BackoffLimits } from './crash-backoff.ts';
 import { currentSandbox } from './decide-sandbox.ts';
@@ -58,8 +59,11 @@ export class PodWorker {
   }
 
   async #look(context: PodContext, signal: AbortSignal): Promise<Decision> {
-    const { observer, records } = this.#parts;
+    const { observer, records, events } = this.#parts;
     const { pod, record } = context;
+    if (context.sight === undefined && context.ending === undefined) {
+      for (const field of unsupportedFields(pod)) events.event(pod, 'Warning', 'UnsupportedField', field);
+    }
     const observation = await observer.observe(pod.metadata.uid, allContainers(pod).length, signal);
     const views = viewContainers(pod, observation.containers, record);
     absorb(record, views);

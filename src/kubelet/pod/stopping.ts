@@ -3,16 +3,16 @@ import type { AgentPod } from '#lib/kube/types.ts';
 import type { PodState } from './decision.ts';
 import type { Kill, Step } from './steps.ts';
 
-/** One step that stops every container that may run, or none where nothing runs. */
+/** One step that stops every container that may run (but for those in the sandbox `except`), or none. */
 export function killRunning(
   state: PodState,
   gracePeriodSeconds: number,
-  options: { message?: string } = {},
+  options: { message?: string; except?: string } = {},
 ): Step[] {
   const kills: Kill[] = [];
   for (const { spec, current, previous } of state.containers) {
     for (const instance of [current, previous]) {
-      if (instance === undefined || !instance.inRuntime) continue;
+      if (instance === undefined || !instance.inRuntime || instance.sandboxId === options.except) continue;
       if (instance.state !== 'running' && instance.state !== 'unknown') continue;
       kills.push({
         id: instance.id,

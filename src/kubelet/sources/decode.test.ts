@@ -128,7 +128,7 @@ describe('what is refused, and where', () => {
     const started = performance.now();
     const { errors } = decodeManifest(`${POD}a0: &a0 [x]\n${lines.join('\n')}\n`);
     expect(errors[0]?.message).toMatch(/aliases/);
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(performance.now() - started).toBeLessThan(3000);
   });
 
   it('a great many levels or keys cost little time', () => {

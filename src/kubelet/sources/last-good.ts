@@ -29,6 +29,8 @@ export interface ManifestRecord {
   pods: RecordedPod[];
 }
 
+const PARALLEL_FILES = 16;
+
 const fileNameOf = (origin: string): string =>
   `${createHash('sha256').update(origin).digest('hex').slice(0, 40)}.json`;
 
@@ -57,10 +59,22 @@ export class LastGoodStore {
     return result;
   }
 
-  /** Keeps the record; a failure is logged only: the manifest itself is what counts. */
-  async save(record: ManifestRecord): Promise<void> {
+  /** Keeps the records; a failure is logged only: the manifests themselves are what counts. */
+  async saveAll(records: readonly ManifestRecord[]): Promise<void> {
+    if (records.length === 0) return;
     try {
       await ensureDir(this.#dir, 0o700);
+    } catch (error) {
+      this.#logger.warn({ path: this.#dir, err: error }, 'the last good manifests cannot be kept');
+      return;
+    }
+    for (let i = 0; i < records.length; i += PARALLEL_FILES) {
+      await Promise.all(records.slice(i, i + PARALLEL_FILES).map((record) => this.#save(record)));
+    }
+  }
+
+  async #save(record: ManifestRecord): Promise<void> {
+    try {
       await writeAtomic(join(this.#dir, fileNameOf(record.origin)), JSON.stringify(record), 0o600);
     } catch (error) {
       this.#logger.warn({ origin: record.origin, err: error }, 'the last good manifest cannot be kept');
@@ -77,8 +91,11 @@ export class LastGoodStore {
 
   async #list(): Promise<string[]> {
     try {
-      const entries = (await listDir(this.#dir)) ?? [];
-      return entries.map((entry) => entry.name).filter((name) => /^[0-9a-f]{40}\.json$/.test(name));
+      const names = ((await listDir(this.#dir)) ?? []).map((entry) => entry.name);
+      // Drafts of a write that the agent's end cut short.
+      for (const name of names)
+        if (/^\.[0-9a-f]{40}\.json\..*new$/.test(name)) await removeFile(join(this.#dir, name));
+      return names.filter((name) => /^[0-9a-f]{40}\.json$/.test(name));
     } catch (error) {
       this.#logger.warn({ path: this.#dir, err: error }, 'the kept manifests cannot be listed');
       return [];

@@ -43,12 +43,13 @@ export function mergeManifests(
   return { pods, problems, origins };
 }
 
-/** Whether two updates say the same. */
+/** Whether two updates say the same, whatever the order of their pods. */
 export function sameUpdate(a: SourceUpdate | undefined, b: SourceUpdate): boolean {
+  const pods = new Set(a?.pods);
   return (
     a !== undefined &&
     a.pods.length === b.pods.length &&
-    a.pods.every((pod, i) => pod === b.pods[i]) &&
+    b.pods.every((pod) => pods.has(pod)) &&
     JSON.stringify(a.problems) === JSON.stringify(b.problems)
   );
 }

@@ -211,10 +211,8 @@ export class PathSource implements PodSource {
   async #publish(): Promise<void> {
     if (this.#listError !== undefined && this.#delivered === undefined) return;
     // Before the pods start: a crash in between must find the record at least as new as what runs.
-    for (const { manifest } of this.#entries.values()) {
-      const record = manifest.takeUnsaved();
-      if (record !== undefined) await this.#store.save(record);
-    }
+    const records = [...this.#entries.values()].map(({ manifest }) => manifest.takeUnsaved());
+    await this.#store.saveAll(records.filter((record) => record !== undefined));
     const byName = [...this.#entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);
     const isLeaving = (entry: Entry): boolean => entry.doubt?.stamp === GONE;
     // A file that was renamed is still held for a moment under its old name; the new name counts.

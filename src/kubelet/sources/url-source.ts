@@ -135,7 +135,7 @@ export class UrlSource implements PodSource {
 
   async #publish(): Promise<void> {
     const record = this.#manifest.takeUnsaved();
-    if (record !== undefined) await this.#store.save(record);
+    if (record !== undefined) await this.#store.saveAll([record]);
     const update = mergeManifests([this.#manifest], (origin) => origin);
     if (this.#stop.signal.aborted || this.#unknown || sameUpdate(this.#delivered, update)) return;
     this.#delivered = update;

@@ -92,6 +92,8 @@ export class PodBed {
   images = new ScriptedImages();
   events = new EventLog(this.clock, silentLogger, 'node');
   volumeFailure: Error | undefined;
+  /** How long the disk may take on a busy machine; less where a test lets a round hang. */
+  patienceMs = 5000;
   #agent = new AbortController();
   workers = this.#build();
 
@@ -125,13 +127,14 @@ export class PodBed {
     if (!condition()) throw new Error(`never came true: ${condition.toString()}`);
   }
 
-  /** Until no pod is being looked after, or one hangs in the runtime. */
+  /** Until no pod is being looked after. */
   async #settle(): Promise<void> {
-    for (let turn = 0; turn < 200; turn++) {
+    const end = performance.now() + this.patienceMs;
+    do {
       await settle();
       if (this.workers.busy === 0) return;
       await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    } while (performance.now() < end);
   }
 
   dispose(): void {
