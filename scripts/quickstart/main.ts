@@ -37,16 +37,18 @@ const pause = (ms: number): Promise<void> =>
     ending.signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
   });
 
-function hint(views: readonly PodView[]): string {
+/** How to go on in another terminal; undefined until the web server has an address. */
+function hint(views: readonly PodView[]): string | undefined {
   const web = views.find((view) => view.pod.metadata?.name === `web-${nodeName}`);
   const url = web === undefined ? undefined : webUrl(web);
+  if (url === undefined) return undefined;
   return [
     '',
     'In another terminal:',
+    `  curl ${url}`,
     `  export NODELET_SOCKET=${places.socket}`,
-    ...(url === undefined ? [] : [`  curl ${url}`]),
-    `  bin/nodelet get pods -o wide`,
-    `  bin/nodelet logs -f sidecar-${nodeName} -c ship-logs`,
+    '  bin/nodelet get pods -o wide',
+    `  bin/nodelet logs -f -c ship-logs sidecar-${nodeName}`,
     `  bin/nodelet exec -it web-${nodeName} -- sh`,
     `  bin/nodelet explain pod default/crash-${nodeName}`,
     `Change a file in ${places.manifests} and watch. Ctrl-C ends everything and cleans up.`,
@@ -68,8 +70,9 @@ async function watch(nodelet: RunningNodelet): Promise<string[]> {
     const views = await client.pods().catch(() => undefined);
     if (views !== undefined) {
       problems = await unmet(views);
-      if (!hinted && !values.check && views.some((each) => webUrl(each) !== undefined)) {
-        say(hint(views));
+      const words = hinted || values.check ? undefined : hint(views);
+      if (words !== undefined) {
+        view.interrupt(words);
         hinted = true;
       }
       view.show(views, Date.now());

@@ -17,8 +17,12 @@ async function spawnLogged(args: string[]): Promise<ChildProcess> {
   await mkdir(places.root, { recursive: true });
   const log = await open(places.log, 'a');
   try {
-    // In a process group of its own: Ctrl-C reaches the quickstart alone, which ends things in order.
-    return spawn(program, args, { stdio: ['ignore', log.fd, log.fd], detached: true });
+    // In a process group of its own: Ctrl-C reaches the quickstart alone, which ends things in order. Where the
+    // quickstart is killed it can't; then the kernel tells nodelet.
+    return spawn('setpriv', ['--pdeathsig', 'TERM', program, ...args], {
+      stdio: ['ignore', log.fd, log.fd],
+      detached: true,
+    });
   } finally {
     await log.close();
   }

@@ -43,6 +43,13 @@ export class LiveView {
     this.#drawn = lines.length;
   }
 
+  /** Text for good: on a terminal the table goes on below it. */
+  interrupt(text: string): void {
+    const back = this.#drawn === 0 ? '' : `\u001b[${this.#drawn}A\u001b[J`;
+    this.#out.write(`${back}${text}\n`);
+    this.#drawn = 0;
+  }
+
   #print(views: readonly PodView[], now: number): void {
     for (const [index, row] of rows(views, now).entries()) {
       const [name = '', ready = '', status = '', restarts = '', , ip = ''] = row;

@@ -35,3 +35,12 @@ export async function write(stream: Writable, data: string | Buffer): Promise<vo
     stream.on('error', done);
   });
 }
+
+/** Resolves when everything written so far has been handed to the system, or when nobody reads any more. */
+export async function flush(stream: Writable): Promise<void> {
+  if (stream.destroyed || stream.writableEnded || stream.writableLength === 0) return;
+  await new Promise<void>((resolve) => {
+    stream.once('close', resolve);
+    stream.write('', () => resolve());
+  });
+}

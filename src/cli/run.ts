@@ -4,7 +4,7 @@ import { kubernetesVersion, nodeletVersion } from '#config/version.ts';
 import { NodeletError, UsageError, describeError } from '#lib/errors.ts';
 import { commands } from './commands.ts';
 import type { CommandContext, Roles } from './context.ts';
-import { processIo, write, type CliIo } from './io.ts';
+import { flush, processIo, write, type CliIo } from './io.ts';
 
 export type { Roles } from './context.ts';
 
@@ -85,5 +85,8 @@ export async function runCli(
       await write(io.stderr, `${error.stack ?? ''}\n`);
     }
     return error instanceof UsageError ? 2 : 1;
+  } finally {
+    // Pipes take what they have room for; the rest would go with the process.
+    await Promise.all([flush(io.stdout), flush(io.stderr)]);
   }
 }

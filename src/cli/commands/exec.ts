@@ -64,6 +64,7 @@ export const execCommand: Command = {
       stderr: !tty,
       tty,
     });
+    context.signal.addEventListener('abort', () => socket.destroy());
     const terminal = tty ? terminalOf(io) : undefined;
     terminal?.raw();
     try {

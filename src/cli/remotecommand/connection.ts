@@ -152,7 +152,7 @@ export class SpdyConnection {
 
   /** Reads nothing more until `sink` has caught up: what is unread holds the server back. */
   holdUntilDrained(sink: Writable): void {
-    if (this.#held.has(sink)) return;
+    if (this.#held.has(sink) || sink.destroyed) return;
     this.#held.add(sink);
     this.#socket.pause();
     const go = (): void => {

@@ -53,7 +53,7 @@ async function findPlugins(folders: readonly string[]): Promise<{ folder: string
 
 /** Finds them all, or throws MissingProgramsError with all that is missing. */
 export async function findPrograms(wish: ProgramsWish = {}): Promise<Programs> {
-  const folders = programFolders(wish.searchPath);
+  const folders = programFolders(wish.searchPath ?? process.env['PATH']);
   const missing: { program: string; debian: string }[] = [];
   const find = async (program: string, debian: string, where = folders): Promise<string> => {
     const path = await findProgram(program, where);

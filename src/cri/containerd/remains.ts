@@ -1,9 +1,11 @@
 import { join } from 'node:path';
-import { listDir, readText, removeFile, removeOwnTree } from '#host/files.ts';
+import { listDir, readText, removeFile, removeOwnTree, statOf } from '#host/files.ts';
 import { isWithin, mountsBelow, readMounts, unmount } from '#host/mounts.ts';
 import { programFolders } from '#host/find-program.ts';
 import { run } from '#host/process.ts';
 import { endProcess, findProcesses } from '#host/processes.ts';
+import { socketAnswers } from '#host/socket.ts';
+import { sleep } from '#lib/clock.ts';
 import type { Clock } from '#lib/clock.ts';
 import { InternalError } from '#lib/errors.ts';
 import type { Logger } from '#lib/logger.ts';
@@ -39,19 +41,26 @@ async function endTasks({ layout, runc, clock, log, signal }: RemainsOptions): P
   for (const shim of await findProcesses(isShim(layout.socket))) await endProcess(shim, 0, clock, signal);
 }
 
-/** The sockets of this instance's shims, which lie in one folder for all containerds of the machine. */
-async function shimSockets(layout: Layout): Promise<string[]> {
-  const tasks = join(layout.run, 'io.containerd.runtime.v2.task/k8s.io');
-  const found: string[] = [];
-  for (const entry of (await listDir(tasks)) ?? []) {
-    // 1.x leaves the address in a file of its own, 2.x in a JSON file.
-    for (const name of ['address', 'bootstrap.json']) {
-      const text = (await readText(join(tasks, entry.name, name))) ?? '';
-      const path = /unix:\/\/(\/run\/containerd\/s\/[0-9a-f]+)/.exec(text)?.[1];
-      if (path !== undefined) found.push(path);
-    }
+/** The folder of the shims' sockets of all containerds on the machine; it can't be configured. */
+const shimSocketFolder = '/run/containerd/s';
+/** Between a socket's making and its owner's listening lies far less. */
+const unheardMs = 300;
+
+/**
+ * The sockets of shims that have ended, since this instance was first started. containerd forgets one when it is
+ * told to give a sandbox up while the shim starts, so they can't be found by what containerd knows of its shims.
+ */
+async function deadSockets({ layout, clock, signal }: RemainsOptions): Promise<string[]> {
+  const since = (await statOf(layout.state))?.birthtimeMs ?? 0;
+  const silent: string[] = [];
+  for (const entry of (await listDir(shimSocketFolder)) ?? []) {
+    const path = join(shimSocketFolder, entry.name);
+    const made = (await statOf(path))?.mtimeMs ?? 0;
+    if (made >= since && !(await socketAnswers(path, 1000))) silent.push(path);
   }
-  return [...new Set(found)];
+  if (silent.length > 0) await sleep(clock, unheardMs, signal);
+  const answers = await Promise.all(silent.map((path) => socketAnswers(path, 1000)));
+  return silent.filter((_, index) => answers[index] === false);
 }
 
 async function unmountAll({ layout, signal }: RemainsOptions): Promise<void> {
@@ -99,11 +108,10 @@ async function removeResults(network: string): Promise<void> {
  */
 export async function removeRemains(options: RemainsOptions): Promise<void> {
   const { layout } = options;
-  const sockets = await shimSockets(layout);
   await endTasks(options);
+  for (const socket of await deadSockets(options)) await removeFile(socket);
   await unmountAll(options);
   await removeNetwork(options);
-  for (const socket of sockets) await removeFile(socket);
   const held = (await readMounts()).find(
     ({ mountPoint }) => isWithin(mountPoint, layout.state) || isWithin(mountPoint, layout.root),
   );

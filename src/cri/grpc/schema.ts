@@ -33,6 +33,8 @@ interface Field {
   id: number;
   name: string;
   type: string;
+  /** Undefined for maps and messages. */
+  scalar: Scalar | undefined;
   repeated: boolean;
 }
 
@@ -95,17 +97,23 @@ export class Schema {
   readonly #package: string;
   readonly #services: SchemaData['services'];
   readonly #messages = new Map<string, Message>();
-  readonly #scalars: Map<string, Scalar>;
 
   constructor(data: SchemaData) {
     this.#package = data.package;
     this.#services = data.services;
-    this.#scalars = new Map(Object.entries(SCALARS));
-    for (const [name, names] of Object.entries(data.enums)) this.#scalars.set(name, enumOf(name, names));
+    const scalars = new Map(Object.entries(SCALARS));
+    for (const [name, names] of Object.entries(data.enums)) scalars.set(name, enumOf(name, names));
     for (const [message, fields] of Object.entries(data.messages)) {
       const byId = new Map<number, Field>();
       for (const [id, [name = '', type = '', label]] of Object.entries(fields)) {
-        byId.set(Number(id), { id: Number(id), name, type, repeated: label === 'repeated' });
+        const field = {
+          id: Number(id),
+          name,
+          type,
+          scalar: scalars.get(type),
+          repeated: label === 'repeated',
+        };
+        byId.set(field.id, field);
       }
       const wraps = /^(U?Int64|.*State)Value$/.test(message) ? fields['1']?.[0] : undefined;
       this.#messages.set(message, { byId, wraps });
@@ -119,12 +127,12 @@ export class Schema {
     }
     return {
       path: `/${this.#package}.${service}/${verb}`,
-      encode: (message) => this.encode(request, message),
-      decode: (buffer) => this.decode(response, buffer) as object,
+      encode: (message) => this.#encode(request, message),
+      decode: (buffer) => this.#decode(response, new Reader(buffer)) as object,
     };
   }
 
-  encode(type: string, value: unknown): Buffer {
+  #encode(type: string, value: unknown): Buffer {
     const message = this.#message(type);
     const given = (message.wraps === undefined ? value : { [message.wraps]: value }) as Fields;
     const writer = new Writer();
@@ -138,18 +146,14 @@ export class Schema {
     return writer.finish();
   }
 
-  decode(type: string, buffer: Buffer): unknown {
+  #decode(type: string, reader: Reader): unknown {
     const message = this.#message(type);
     const made: Fields = {};
     for (const field of message.byId.values()) {
       if (field.type === 'map') made[field.name] = {};
       else if (field.repeated) made[field.name] = [];
-      else {
-        const scalar = this.#scalars.get(field.type);
-        if (scalar !== undefined) made[field.name] = scalar.empty;
-      }
+      else if (field.scalar !== undefined) made[field.name] = field.scalar.empty;
     }
-    const reader = new Reader(buffer);
     while (!reader.done) {
       const tag = reader.unsigned();
       const wire = tag % 8;
@@ -162,29 +166,29 @@ export class Schema {
 
   #readField(reader: Reader, field: Field, wire: number, made: Fields): void {
     if (field.type === 'map') {
-      readMap(reader.bytes(), made[field.name] as Record<string, string>);
+      readMap(reader.message(), made[field.name] as Record<string, string>);
       return;
     }
-    const scalar = this.#scalars.get(field.type);
+    const { scalar } = field;
     const list = field.repeated ? (made[field.name] as unknown[]) : undefined;
     if (scalar === undefined) {
-      const item = this.decode(field.type, reader.bytes());
+      const item = this.#decode(field.type, reader.message());
       if (list === undefined) made[field.name] = item;
       else list.push(item);
     } else if (list === undefined) {
       made[field.name] = scalar.read(reader);
     } else if (wire === WIRE.bytes && scalar.wire !== WIRE.bytes) {
       // Lists of numbers come packed into one field.
-      const packed = new Reader(reader.bytes());
+      const packed = reader.message();
       while (!packed.done) list.push(scalar.read(packed));
     } else list.push(scalar.read(reader));
   }
 
   #writeOne(writer: Writer, field: Field, item: unknown): void {
-    const scalar = this.#scalars.get(field.type);
+    const { scalar } = field;
     if (scalar === undefined) {
       writer.tag(field.id, WIRE.bytes);
-      writer.bytes(this.encode(field.type, item));
+      writer.bytes(this.#encode(field.type, item));
     } else if (item !== scalar.empty) {
       writer.tag(field.id, scalar.wire);
       scalar.write(writer, item as never);
@@ -192,7 +196,7 @@ export class Schema {
   }
 
   #writeAll(writer: Writer, field: Field, items: readonly unknown[]): void {
-    const scalar = this.#scalars.get(field.type);
+    const { scalar } = field;
     if (scalar !== undefined && scalar.wire !== WIRE.bytes) {
       if (items.length === 0) return;
       const packed = new Writer();
@@ -203,7 +207,7 @@ export class Schema {
     }
     for (const item of items) {
       writer.tag(field.id, WIRE.bytes);
-      if (scalar === undefined) writer.bytes(this.encode(field.type, item));
+      if (scalar === undefined) writer.bytes(this.#encode(field.type, item));
       else scalar.write(writer, item as never);
     }
   }
@@ -245,8 +249,7 @@ function writeMap(writer: Writer, id: number, map: Readonly<Record<string, strin
   }
 }
 
-function readMap(buffer: Buffer, into: Record<string, string>): void {
-  const reader = new Reader(buffer);
+function readMap(reader: Reader, into: Record<string, string>): void {
   let [key, value] = ['', ''];
   while (!reader.done) {
     const tag = reader.unsigned();
@@ -254,6 +257,7 @@ function readMap(buffer: Buffer, into: Record<string, string>): void {
     else if (tag === 18) value = reader.string();
     else reader.skip(tag % 8);
   }
-  // Own property even for `__proto__`, which a label may not be called but an annotation's value is outside data.
-  Object.defineProperty(into, key, { value, enumerable: true, configurable: true, writable: true });
+  // Assigning it would set the object's prototype instead: annotations' names are outside data.
+  if (key === '__proto__') Object.defineProperty(into, key, { value, enumerable: true });
+  else into[key] = value;
 }

@@ -63,14 +63,17 @@ export class Writer {
 /** Reads one message; throws RangeError where it is cut off or not of this format. */
 export class Reader {
   readonly #buffer: Buffer;
-  #at = 0;
+  readonly #end: number;
+  #at: number;
 
-  constructor(buffer: Buffer) {
+  constructor(buffer: Buffer, start = 0, end = buffer.length) {
     this.#buffer = buffer;
+    this.#at = start;
+    this.#end = end;
   }
 
   get done(): boolean {
-    return this.#at >= this.#buffer.length;
+    return this.#at >= this.#end;
   }
 
   /** An integer of 64 bits as two halves. */
@@ -78,7 +81,7 @@ export class Reader {
     let low = 0;
     let high = 0;
     for (let shift = 0; shift < 70; shift += 7) {
-      const byte = this.#buffer[this.#at++];
+      const byte = this.#at < this.#end ? this.#buffer[this.#at++] : undefined;
       if (byte === undefined) throw new RangeError('message is cut off');
       const bits = byte & 127;
       if (shift < 28) low |= bits << shift;
@@ -92,6 +95,11 @@ export class Reader {
   }
 
   unsigned(): number {
+    const byte = this.#at < this.#end ? this.#buffer[this.#at] : undefined;
+    if (byte !== undefined && byte < 128) {
+      this.#at += 1;
+      return byte;
+    }
     const { low, high } = this.#halves();
     return high * TWO_32 + low;
   }
@@ -102,31 +110,39 @@ export class Reader {
   }
 
   double(): number {
-    return this.#take(8).readDoubleLE(0);
+    return this.#buffer.readDoubleLE(this.#pass(8));
   }
 
   bytes(): Buffer {
-    return this.#take(this.unsigned());
+    const start = this.#pass(this.unsigned());
+    return this.#buffer.subarray(start, this.#at);
   }
 
   string(): string {
-    return this.bytes().toString('utf8');
+    const start = this.#pass(this.unsigned());
+    return this.#buffer.toString('utf8', start, this.#at);
+  }
+
+  /** A message within this one. */
+  message(): Reader {
+    const start = this.#pass(this.unsigned());
+    return new Reader(this.#buffer, start, this.#at);
   }
 
   /** Passes over a field that the schema doesn't know. */
   skip(wire: number): void {
     if (wire === WIRE.varint) this.#halves();
-    else if (wire === WIRE.bytes) this.bytes();
-    else if (wire === WIRE.fixed64) this.#take(8);
-    else if (wire === WIRE.fixed32) this.#take(4);
+    else if (wire === WIRE.bytes) this.#pass(this.unsigned());
+    else if (wire === WIRE.fixed64) this.#pass(8);
+    else if (wire === WIRE.fixed32) this.#pass(4);
     else throw new RangeError(`wire type ${wire} is not supported`);
   }
 
-  #take(length: number): Buffer {
-    const end = this.#at + length;
-    if (end > this.#buffer.length) throw new RangeError('message is cut off');
-    const taken = this.#buffer.subarray(this.#at, end);
-    this.#at = end;
-    return taken;
+  /** Moves on by `length` and returns where it was. */
+  #pass(length: number): number {
+    const start = this.#at;
+    if (start + length > this.#end) throw new RangeError('message is cut off');
+    this.#at += length;
+    return start;
   }
 }

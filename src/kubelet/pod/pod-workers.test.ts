@@ -309,13 +309,11 @@ describe('PodWorkers', () => {
   test('a container that an agent created and did not start is started, not made twice', async () => {
     const pod = makePod('web', { containers: [{}] });
     bed.runtime.script.failNext('StartContainer', 'UNAVAILABLE', 'gone');
-    bed.patienceMs = 50;
     const hold = bed.runtime.script.hang('StartContainer');
     bed.workers.setDesired([pod]);
     await bed.until(() => hold.waiting === 1);
     bed.restartAgent();
     hold.release();
-    bed.patienceMs = 5000;
     bed.workers.setDesired([pod]);
     await bed.until(() => bed.status('web')?.phase === 'Running');
     expect(bed.changes().filter((each) => each.startsWith('CreateContainer'))).toHaveLength(1);

@@ -116,11 +116,11 @@ describe('rotation', () => {
       const bytes = await readFile(join(folder, name));
       texts.push((name.endsWith('.gz') ? await unzip(bytes) : bytes).toString('latin1'));
     }
-    const numbers =
-      texts
-        .join('')
-        .match(/(?<= stdout F )\d{8}/g)
-        ?.map(Number) ?? [];
+    // containerd cuts the line that it has half read when a log is reopened: P ends one file, F begins the next.
+    const whole = texts.join('').replaceAll(/ stdout P (.*)\n\S+ stdout F /g, ' stdout F $1');
+    // The first may be the rest of a line whose beginning went with its file.
+    const numbers = (whole.match(/(?<= stdout F )\d{8}/g) ?? []).slice(1).map(Number);
+    expect(numbers.length).toBeGreaterThan(100_000);
     expect(numbers.at(-1)).toBe(549_999);
     expect(numbers.findIndex((number, index) => number !== (numbers[0] ?? 0) + index)).toBe(-1);
   });

@@ -78,6 +78,9 @@ const readyImage: ImageState = {
   image: { id: 'sha256:img', repoTags: ['img'], repoDigests: [], size: 1, username: '', pinned: false },
 };
 
+/** How long the disk may keep a round on a busy machine. */
+const QUIET_MS = 100;
+
 export class PodBed {
   readonly clock = new FakeClock(undefined, () => this.#settle());
   readonly runtime = new FakeRuntime(this.clock);
@@ -92,8 +95,6 @@ export class PodBed {
   images = new ScriptedImages();
   events = new EventLog(this.clock, silentLogger, 'node');
   volumeFailure: Error | undefined;
-  /** How long the disk may take on a busy machine; less where a test lets a round hang. */
-  patienceMs = 5000;
   #agent = new AbortController();
   workers = this.#build();
 
@@ -127,14 +128,18 @@ export class PodBed {
     if (!condition()) throw new Error(`never came true: ${condition.toString()}`);
   }
 
-  /** Until no pod is being looked after. */
+  /** Until no pod is being looked after, or what is under way waits for the clock (or hangs): nothing moves. */
   async #settle(): Promise<void> {
-    const end = performance.now() + this.patienceMs;
+    let still = performance.now();
+    let seen = -1;
     do {
       await settle();
       if (this.workers.busy === 0) return;
+      const moved = this.runtime.script.calls.length + this.clock.pending;
+      if (moved !== seen) still = performance.now();
+      seen = moved;
       await new Promise((resolve) => setTimeout(resolve, 1));
-    } while (performance.now() < end);
+    } while (performance.now() < still + QUIET_MS);
   }
 
   dispose(): void {
