@@ -16,6 +16,8 @@ await build({
   platform: 'node',
   target: 'node24',
   sourcemap: 'linked',
+  // grpc-js loads it only for calls that this program doesn't make.
+  external: ['@grpc/proto-loader'],
   logLevel: 'warning',
   // CommonJS dependencies in an ES module bundle still call require() for Node's own modules.
   banner: {

@@ -135,7 +135,7 @@ describe('exec', () => {
     expect(result.stdout.toString()).toBe('x\n');
   });
 
-  test.each([1,2,3,4,5,6,7,8])('50 MB both ways, intact %d', async () => {
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])('50 MB both ways, intact %d', async () => {
     const bytes = randomBytes(50 << 20);
     const result = await nodelet(['exec', '-i', 'web', '--', 'cat'], bytes);
     expect(result.code).toBe(0);
