@@ -91,9 +91,9 @@ export class Housekeeping {
   }
 
   async #look(): Promise<void> {
-    const { runtime, records, workers, collector, isComplete, clock, log } = this.#parts;
+    const { runtime, records, workers, collector, clock, log } = this.#parts;
     const { signal } = this.#stopping;
-    if (!isComplete()) return;
+    if (!this.#parts.isComplete()) return;
     await this.#parts.syncCgroups();
     for (const found of (await findPods(runtime, records, signal)).values()) {
       if (workers.has(found.uid)) continue;

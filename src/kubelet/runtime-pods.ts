@@ -1,6 +1,5 @@
 /** What the runtime and the disk hold of pods when the agent starts, and when it looks for what nobody wants. */
 import type { RuntimeService } from '#cri/runtime.ts';
-import { canonicalJson } from '#lib/kube/canonical.ts';
 import type { AgentPod } from '#lib/kube/types.ts';
 import { containerHash } from './pod/container-hash.ts';
 import {
@@ -12,6 +11,7 @@ import {
 } from './pod/labels.ts';
 import type { PodRecord } from './pod/record.ts';
 import type { RecordStore } from './pod/record-store.ts';
+import { isSamePod } from './pod/same-pod.ts';
 import { CONFIG_SOURCE } from './sources/static-pod.ts';
 
 /** A pod that left traces in the runtime or on disk. */
@@ -86,20 +86,10 @@ export function adoptableUid(
 ): string | undefined {
   for (const each of found) {
     if (each.namespace !== pod.metadata.namespace || each.name !== pod.metadata.name) continue;
-    if (each.record === undefined ? isSameByHash(each, pod) : isSameByRecord(each.record, pod))
+    if (each.record === undefined ? isSameByHash(each, pod) : isSamePod(each.record.pod, pod))
       return each.uid;
   }
   return undefined;
-}
-
-function isSameByRecord(record: PodRecord, pod: Unidentified): boolean {
-  const essence = (of: Unidentified): unknown => {
-    const annotations = Object.entries(of.metadata.annotations ?? {}).filter(
-      ([key]) => !key.startsWith('kubernetes.io/config.'),
-    );
-    return { spec: of.spec, labels: of.metadata.labels ?? {}, annotations: Object.fromEntries(annotations) };
-  };
-  return canonicalJson(essence(record.pod)) === canonicalJson(essence(pod));
 }
 
 function isSameByHash(found: FoundPod, pod: Unidentified): boolean {

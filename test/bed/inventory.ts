@@ -67,7 +67,7 @@ async function folders(root: string, prefix = ''): Promise<string[]> {
 }
 
 /** The hierarchies' mount points: one on version 2, one a controller on version 1. */
-async function hierarchies(): Promise<string[]> {
+export async function hierarchies(): Promise<string[]> {
   const mounts = await mountTable();
   return mounts.filter(({ type }) => /^cgroup2?$/.test(type)).map(({ point }) => point);
 }

@@ -25,7 +25,10 @@ export interface GarbageCollectorParts {
   cgroups: GcCgroups;
   /** Every mount point of the machine, as the mount table has it now. */
   mountPoints: () => Promise<readonly string[]>;
-  /** Told all pods whose folders can't be removed, whenever that changes: for one event, not one a pod and run. */
+  /**
+   * Told all pods whose folders can't be removed, whenever that changes (also none any more): one message for all of
+   * them, not one a pod and run.
+   */
   onBlocked(pods: readonly BlockedPod[]): void;
   clock: Clock;
   logger: Logger;
@@ -237,13 +240,6 @@ export class GarbageCollector {
     const summary = blocked.map(({ uid, message }) => `${uid}: ${message}`).join('\n');
     if (summary === this.#reported) return;
     this.#reported = summary;
-    const [first] = blocked;
-    if (first !== undefined) {
-      this.#parts.logger.warn(
-        { pods: blocked.length, uid: first.uid, reason: first.message },
-        'folders of pods that are gone cannot be removed',
-      );
-    }
     this.#parts.onBlocked(blocked);
   }
 }

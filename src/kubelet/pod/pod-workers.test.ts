@@ -253,6 +253,22 @@ describe('PodWorkers', () => {
     await bed.until(() => bed.status('web')?.phase === 'Running' && bed.container('web')?.restartCount === 0);
   });
 
+  test('an edited pod under a fixed UID takes the place of its older self, also across a restart', async () => {
+    bed.workers.setDesired([makePod('web', { containers: [{}] })]);
+    await bed.until(() => bed.running().length === 1);
+    bed.workers.setDesired([makePod('web', { containers: [{ env: [{ name: 'A', value: '2' }] }] })]);
+    await bed.until(
+      () => bed.runtime.newest('main')?.config.envs[0]?.value === '2' && bed.running().length === 1,
+    );
+    expect(bed.runtime.machine.sandboxes.size).toBe(1);
+    bed.restartAgent();
+    bed.workers.setDesired([makePod('web', { containers: [{ env: [{ name: 'A', value: '3' }] }] })]);
+    await bed.until(
+      () => bed.runtime.newest('main')?.config.envs[0]?.value === '3' && bed.running().length === 1,
+    );
+    expect(bed.container('web')?.restartCount).toBe(0);
+  });
+
   test('a lost sandbox restarts everything in a new one', async () => {
     bed.runtime.behave('init', { exitAfter: { ms: 10, code: 0 } });
     bed.workers.setDesired([makePod('web', { initContainers: [{ name: 'init' }], containers: [{}] })]);

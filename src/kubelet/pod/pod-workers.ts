@@ -10,6 +10,7 @@ import type { PodContext } from './pod-context.ts';
 import type { PodWorker } from './pod-worker.ts';
 import { newRecord } from './record.ts';
 import type { RecordStore } from './record-store.ts';
+import { isSamePod } from './same-pod.ts';
 
 export interface WorkersParts {
   worker: PodWorker;
@@ -60,7 +61,9 @@ export class PodWorkers {
   setDesired(pods: readonly AgentPod[]): void {
     this.#desired = new Map(pods.map((pod) => [pod.metadata.uid, pod]));
     for (const [uid, { context }] of this.#entries) {
-      if (this.#desired.has(uid) || context.ending !== undefined) continue;
+      const wanted = this.#desired.get(uid);
+      // A manifest may fix its pod's UID: then an edit comes under the old one, and the pods take turns all the same.
+      if (context.ending !== undefined || (wanted !== undefined && isSamePod(wanted, context.pod))) continue;
       this.end(uid, {
         gracePeriodSeconds: context.pod.spec.terminationGracePeriodSeconds ?? 30,
         forget: true,
@@ -87,10 +90,8 @@ export class PodWorkers {
       gracePeriodSeconds: Math.min(ending.gracePeriodSeconds, before?.gracePeriodSeconds ?? Infinity),
       forget: ending.forget || before?.forget === true,
     };
-    context.record.terminating = {
-      since: context.record.terminating?.since ?? this.#parts.clock.now(),
-      gracePeriodSeconds: context.ending.gracePeriodSeconds,
-    };
+    const now = this.#endNow(context.ending);
+    context.record.terminating = { ...now, since: context.record.terminating?.since ?? now.since };
     entry.interrupt.abort(new Interrupted('the pod is to end'));
     entry.interrupt = new AbortController();
     this.#queue.add(uid);
@@ -149,7 +150,10 @@ export class PodWorkers {
     const names = new Map(known.map((each) => [fullName(each.context.pod), each.context]));
     const waiting = [...this.#desired.values()]
       .filter((pod) => !this.#entries.has(pod.metadata.uid))
-      .map((pod) => ({ context: this.#contextOf(pod), waits: turnWait(pod, names.get(fullName(pod))) }));
+      .map((pod) => ({
+        context: this.#contextOf(pod, Infinity),
+        waits: turnWait(pod, names.get(fullName(pod))),
+      }));
     return [...known, ...waiting];
   }
 
@@ -170,15 +174,18 @@ export class PodWorkers {
   }
 
   #start(pod: AgentPod): void {
-    const entry: Entry = { context: this.#contextOf(pod), interrupt: new AbortController() };
+    const entry: Entry = {
+      context: this.#contextOf(pod, this.#arrivals++),
+      interrupt: new AbortController(),
+    };
     this.#entries.set(pod.metadata.uid, entry);
     this.#queue.add(pod.metadata.uid);
   }
 
-  #contextOf(pod: AgentPod): PodContext {
+  #contextOf(pod: AgentPod, priority: number): PodContext {
     return {
       pod,
-      priority: this.#arrivals++,
+      priority,
       record: newRecord(pod, apiTime(this.#parts.clock.now())),
       isLoaded: false,
       ending: undefined,
@@ -229,16 +236,28 @@ export class PodWorkers {
     const record = await this.#parts.records.read(context.pod.metadata.uid);
     const { terminating } = context.record;
     if (record !== undefined) {
+      if (context.ending === undefined && !isSamePod(record.pod, context.pod)) {
+        // Under this UID an older pod ran, which has to end first; then the wanted one gets its turn.
+        context.pod = record.pod;
+        context.ending = {
+          gracePeriodSeconds: record.pod.spec.terminationGracePeriodSeconds ?? 30,
+          forget: true,
+        };
+      }
       context.record = { ...record, pod: context.pod };
       // A pod that is wanted again after its removal had begun goes on; only a removal under way keeps its start.
       delete context.record.terminating;
-      if (context.ending !== undefined)
-        context.record.terminating =
-          record.terminating ?? terminating ?? endNow(context, this.#parts.clock.now());
+      if (context.ending !== undefined) {
+        context.record.terminating = record.terminating ?? terminating ?? this.#endNow(context.ending);
+      }
     }
     for (const [name, attempt] of await this.#parts.logFloor(context.pod))
       context.logFloor.set(name, attempt);
     context.isLoaded = true;
+  }
+
+  #endNow({ gracePeriodSeconds }: Ending): NonNullable<PodContext['record']['terminating']> {
+    return { since: this.#parts.clock.now(), gracePeriodSeconds };
   }
 
   /** Nothing is left of the pod: its name is free for the next. */
@@ -262,11 +281,6 @@ export class PodWorkers {
     return waits;
   }
 }
-
-const endNow = (context: PodContext, since: number): { since: number; gracePeriodSeconds: number } => ({
-  since,
-  gracePeriodSeconds: context.ending?.gracePeriodSeconds ?? 0,
-});
 
 function turnWait(pod: AgentPod, owner: PodContext | undefined): Wait[] {
   if (owner === undefined) return [];

@@ -48,7 +48,10 @@ export const noFigures = (): Figures => ({
   idle: undefined,
 });
 
-/** Long enough for the agent's echoes of what happened last (events, lists, housekeeping) to be over. */
+/**
+ * Long enough for the agent's echoes of what happened last (events, lists, housekeeping) to be over, and for a new
+ * container's shell to have set its trap: TERM before that is lost on a container's first process.
+ */
 const SETTLE_MS = 700;
 const CONCURRENCIES = [1, 2, 4, 8, 16];
 
@@ -61,6 +64,7 @@ export async function findConcurrency(
   for (const at of CONCURRENCIES) {
     const run = await bare.start(pods, at);
     const start = Math.max(...run.started);
+    await wait(SETTLE_MS);
     const remove = await bare.remove(run.pods, at);
     log.push(`${at} at once: ${seconds(start)} to start, ${seconds(remove)} to remove`);
     if (start < best.start.ms) best.start = { at, ms: start };
@@ -79,6 +83,7 @@ async function measureBareOne(bare: BareCalls, agent: TestAgent, times: Times): 
     const run = await bare.start(1, 1);
     pods = run.pods;
     times.start.push(...run.started);
+    await wait(SETTLE_MS);
     times.remove.push(await bare.remove(pods, 1));
   } finally {
     process.kill(agent.pid(), 'SIGCONT');
@@ -108,6 +113,7 @@ export async function measureBareMany(
   const run = await bare.start(count, at.start);
   times.start.push(Math.max(...run.started));
   times.medianPod.push(median(run.started));
+  await wait(SETTLE_MS);
   times.remove.push(await bare.remove(run.pods, at.remove));
 }
 
@@ -128,7 +134,7 @@ async function measureIdle(
   const before = [await processorTimeOf(agent.pid()), await processorTimeOf(containerdPid)] as const;
   await wait(idleSeconds * 1000);
   const after = [await processorTimeOf(agent.pid()), await processorTimeOf(containerdPid)] as const;
-  const percent = (100 / (performance.now() - begin)) as number;
+  const percent = 100 / (performance.now() - begin);
   return { agent: (after[0] - before[0]) * percent, containerd: (after[1] - before[1]) * percent };
 }
 

@@ -13,7 +13,7 @@ import { systemClock } from '#host/clock.ts';
 import { silentLogger } from '#lib/logger.ts';
 import { buildImage } from '../../../scripts/image/image.ts';
 import { busyboxImage, pauseImage } from '../../../scripts/image/images.ts';
-import { nodeAddress } from '../../bed/bed.ts';
+import { nodeAddress, removeCgroups } from '../../bed/bed.ts';
 import { exec } from '../../bed/exec.ts';
 import { takeInventory } from '../../bed/inventory.ts';
 import { runPod, sandboxConfig } from '../../bed/pods.ts';
@@ -57,6 +57,7 @@ afterEach(async () => {
   // One that is supervised would come back.
   for (const instance of instances.splice(0)) await instance.release();
   await new PrivateContainerd(options).stop(signal);
+  await removeCgroups('kubepods');
 });
 
 async function importImages(instance: PrivateContainerd): Promise<void> {

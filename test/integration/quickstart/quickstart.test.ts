@@ -58,14 +58,14 @@ test('the check ends by itself with every example as it should be', async () => 
   expect(status).toBe(0);
 });
 
-test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it and cleans up', async (signal) => {
+test('TERM ends it and cleans up', async () => {
   const before = await traces();
   let told = false;
   const { status, output } = await quickstart([], (text, pid) => {
     // Not before pods run, so that there is something to clean up.
     if (told || !/web-quickstart\s+1\/1\s+Running/.test(text)) return;
     told = true;
-    process.kill(pid, signal);
+    process.kill(pid, 'SIGTERM');
   });
   expect(output).toContain('curl http://10.');
   expect(status).toBe(0);
