@@ -3,11 +3,10 @@ import type { AgentOptions } from '#config/agent-options.ts';
 import { kubernetesVersion, nodeletVersion } from '#config/version.ts';
 import { PodChanges } from '#cri/events.ts';
 import { connect } from '#cri/grpc/connect.ts';
-import type { RuntimeConnection } from '#cri/grpc/connect.ts';
-import type { RuntimeStatus } from '#cri/types.ts';
 import { systemClock } from '#host/clock.ts';
 import { ensureDir } from '#host/files.ts';
 import { readMounts } from '#host/mounts.ts';
+import { setOwnOomScore } from '#host/own-oom-score.ts';
 import type { AppliedManifests } from '#kubelet/applied.ts';
 import { GarbageCollector } from '#kubelet/gc/garbage-collector.ts';
 import { Housekeeping } from '#kubelet/housekeeping.ts';
@@ -15,10 +14,10 @@ import { LocalView } from '#kubelet/local-view.ts';
 import { LogRotator } from '#kubelet/logs/log-rotation.ts';
 import { nodeFacts } from '#kubelet/node-object.ts';
 import type { Paths } from '#kubelet/paths.ts';
+import { RuntimeHealth } from '#kubelet/runtime-health.ts';
 import { SourceMux } from '#kubelet/source-mux.ts';
 import type { AdoptUid, PodSource } from '#kubelet/sources/source.ts';
 import { adoptableUid, findPods } from '#kubelet/runtime-pods.ts';
-import { asError } from '#lib/errors.ts';
 import type { Logger } from '#lib/logger.ts';
 import { LocalServer } from '#server/local-server.ts';
 import { ensureRshared } from '#volumes/shared-root.ts';
@@ -43,7 +42,8 @@ export interface RunningAgent {
   endAllPods(signal: AbortSignal): Promise<void>;
 }
 
-const STATUS_DEADLINE_MS = 5000;
+/** kubelet's own. */
+const OWN_OOM_SCORE = -999;
 const STOP_MS = 3000;
 
 export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
@@ -66,6 +66,12 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     { runtime: version.runtimeName, version: version.runtimeVersion },
     'the container runtime answers',
   );
+  if (!(await setOwnOomScore(OWN_OOM_SCORE))) {
+    log.warn(
+      {},
+      'this process may not lower its own OOM score: under memory pressure the kernel may pick it',
+    );
+  }
   const machine = await readMachine(options);
   if (machine.layout.version === 1) {
     log.warn({ reason: 'CgroupV1' }, 'cgroup v1 is in maintenance mode, please migrate to cgroup v2');
@@ -137,7 +143,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     clock,
     log.child({ component: 'log-rotation' }),
   );
-  const status = new RuntimeHealth(connection);
+  const status = new RuntimeHealth(runtime);
   await status.refresh();
   const view = new LocalView({
     workers: pods.workers,
@@ -204,31 +210,4 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
       connection.close();
     },
   };
-}
-
-/** The runtime's own word on its state, asked for now and then for whoever looks at the node. */
-class RuntimeHealth {
-  readonly #connection: RuntimeConnection;
-  latest: RuntimeStatus | Error = new Error('not asked yet');
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(connection: RuntimeConnection) {
-    this.#connection = connection;
-  }
-
-  async refresh(): Promise<void> {
-    try {
-      this.latest = await this.#connection.runtime.status({ deadlineMs: STATUS_DEADLINE_MS });
-    } catch (error) {
-      this.latest = asError(error);
-    }
-  }
-
-  start(): void {
-    this.#timer = setInterval(() => void this.refresh(), 10_000).unref();
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
 }

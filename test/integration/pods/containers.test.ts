@@ -61,8 +61,8 @@ describe.concurrent('what a container is given', () => {
       }),
     );
     await node.agent.waitForPod('user', hasPhase('Succeeded'));
-    // 2000 is what the image's /etc/group gives user 1000, which upstream merges in.
-    expect((await output('user')).split('\n')).toEqual(['1000', '3000', '2000 3000 4000 5000 ']);
+    // 100 and 2000 are the image's own groups of this user, which upstream merges in.
+    expect((await output('user')).split('\n')).toEqual(['1000', '3000', '100 2000 3000 4000 5000 ']);
   });
 
   test('the host name and the fields of the downward API', async () => {
