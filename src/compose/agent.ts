@@ -104,11 +104,10 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     volumes: pods.volumes,
     cgroups: pods.cgroups,
     mountPoints: async () => (await readMounts()).map((mount) => mount.mountPoint),
-    onBlocked: (blocked) =>
-      log.warn(
-        { blocked: blocked.map((each) => each.message) },
-        `${blocked.length} pod directories can't be removed`,
-      ),
+    onBlocked: (blocked) => {
+      if (blocked.length === 0) log.info({}, 'no pod directory is blocked any more');
+      else log.warn({ blocked: blocked.map(({ message }) => message) }, "pod directories can't be removed");
+    },
     clock,
     logger: log.child({ component: 'gc' }),
     policy: {

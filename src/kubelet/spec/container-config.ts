@@ -66,7 +66,7 @@ function mounts(inputs: ContainerConfigInputs): Mount[] {
       );
     }
     return {
-      containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
+      containerPath: absolute(mount.mountPath),
       hostPath: subPaths.get(index) ?? volume.hostPath,
       readonly: mount.readOnly === true || volume.readOnly,
       propagation: propagation(mount),
@@ -75,10 +75,12 @@ function mounts(inputs: ContainerConfigInputs): Mount[] {
   });
   const messagePath = container.terminationMessagePath;
   if (terminationMessageFile !== undefined && messagePath) {
-    result.push({ containerPath: messagePath, hostPath: terminationMessageFile, readonly: false });
+    result.push({ containerPath: absolute(messagePath), hostPath: terminationMessageFile, readonly: false });
   }
   return result;
 }
+
+const absolute = (path: string): string => (path.startsWith('/') ? path : `/${path}`);
 
 function propagation(mount: VolumeMount): MountPropagation {
   switch (mount.mountPropagation) {
