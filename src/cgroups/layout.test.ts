@@ -32,7 +32,7 @@ test('v1 with controllers mounted together, a named hierarchy, and v2 beside the
   );
   expect(detectLayout(mounts, known, '')).toEqual({
     version: 1,
-    hybrid: true,
+    unified: { mountPoint: '/sys/fs/cgroup/unified', controllers: [], root: '/', writable: true },
     missing: ['pids', 'hugetlb'],
     mounts: [
       {

@@ -15,8 +15,8 @@ export interface CgroupMount {
 export type CgroupLayout =
   | {
       version: 1;
-      /** Whether v2 is mounted beside it, without the controllers that v1 holds. */
-      hybrid: boolean;
+      /** v2 beside it, without the controllers that v1 holds: runtimes put processes in groups there too. */
+      unified: CgroupMount | undefined;
       mounts: CgroupMount[];
       /** Controllers of the kernel that aren't mounted anywhere, so nothing can be limited by them. */
       missing: string[];
@@ -47,7 +47,7 @@ export function detectLayout(
     const held = new Set(chosen.flatMap(({ controllers }) => controllers));
     return {
       version: 1,
-      hybrid: v2 !== undefined,
+      unified: v2 && v2Mount(v2, []),
       mounts: chosen,
       missing: WANTED.filter((name) => !held.has(name)),
     };
@@ -56,23 +56,39 @@ export function detectLayout(
     throw new CgroupError('no cgroup filesystem is mounted: mount cgroup2 on /sys/fs/cgroup');
   }
   const controllers = (v2Controllers ?? '').split(/\s+/).filter((word) => word !== '');
-  const mount = { mountPoint: v2.mountPoint, controllers, root: v2.root, writable: isWritable(v2) };
-  return { version: 2, mount, missing: WANTED.filter((name) => !controllers.includes(name)) };
+  return {
+    version: 2,
+    mount: v2Mount(v2, controllers),
+    missing: WANTED.filter((name) => !controllers.includes(name)),
+  };
 }
 
 /** Where the v2 hierarchy is mounted, to read its controllers before `detectLayout`. */
 export const unifiedMountPoint = (mounts: readonly MountEntry[]): string | undefined =>
   shortest(mounts.filter(({ type }) => type === 'cgroup2'))?.mountPoint;
 
-/** The mounts to use, whatever the version. */
+/** The mounts to make and limit groups in, whatever the version. */
 export const mountsOf = (layout: CgroupLayout): CgroupMount[] =>
   layout.version === 2 ? [layout.mount] : layout.mounts;
+
+/** Every mount where a pod may have a group: also that in which only runtimes make some. */
+export const allMountsOf = (layout: CgroupLayout): CgroupMount[] =>
+  layout.version === 1 && layout.unified !== undefined
+    ? [...layout.mounts, layout.unified]
+    : mountsOf(layout);
 
 const isWritable = (entry: MountEntry): boolean =>
   !entry.options.includes('ro') && !entry.superOptions.includes('ro');
 
 const shortest = (entries: readonly MountEntry[]): MountEntry | undefined =>
   entries.toSorted((a, b) => a.mountPoint.length - b.mountPoint.length)[0];
+
+const v2Mount = (entry: MountEntry, controllers: string[]): CgroupMount => ({
+  mountPoint: entry.mountPoint,
+  controllers,
+  root: entry.root,
+  writable: isWritable(entry),
+});
 
 function v1Mount(entry: MountEntry, known: ReadonlySet<string>): CgroupMount {
   const controllers = entry.superOptions.filter((word) => known.has(word) || word.startsWith('name='));

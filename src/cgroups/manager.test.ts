@@ -43,7 +43,7 @@ const v1Template = {
 };
 const mount = { mountPoint: '/cg', root: '/', writable: true, controllers: CONTROLLERS };
 const v2: CgroupLayout = { version: 2, mount, missing: ['hugetlb'] };
-const v1: CgroupLayout = { version: 1, hybrid: false, mounts: [mount], missing: ['hugetlb'] };
+const v1: CgroupLayout = { version: 1, unified: undefined, mounts: [mount], missing: ['hugetlb'] };
 
 /** What the pod worker asks for is what the manager is. */
 const asPort = (manager: PodCgroupManager): PodCgroups => manager;
@@ -194,6 +194,20 @@ describe('on cgroup v1', () => {
     await expect(manager.ensure(limited)).rejects.toThrow(/\/cg is mounted read-only/);
     kernel.refusals.clear();
     await expect(manager.ensure(limited)).resolves.toBe('/kubepods/burstable/podlim');
+  });
+
+  test('v2 beside v1: what the runtime made there goes too, and nothing else is made there', async () => {
+    const kernel = new FakeKernel(v1Template, ['/cg', '/unified']);
+    const unified = { mountPoint: '/unified', root: '/', writable: true, controllers: [] };
+    const manager = managerOn(kernel, { ...v1, version: 1, unified });
+    await manager.ensure(podOf({}, {}, 'a'));
+    expect([...kernel.groups.keys()].filter((path) => path.startsWith('/unified/'))).toEqual([]);
+    for (const path of ['/kubepods', '/kubepods/besteffort', '/kubepods/besteffort/poda'])
+      await kernel.makeDir(`/unified${path}`);
+    await kernel.removeDir('/cg/kubepods/besteffort/poda');
+    expect(await manager.list()).toEqual(new Set(['a']));
+    await manager.remove('a');
+    expect([...kernel.groups.keys()].filter((path) => path.endsWith('/poda'))).toEqual([]);
   });
 
   test('several hierarchies: a group in any of them is found and removed from all', async () => {

@@ -104,7 +104,7 @@ test('the manager makes slices and the groups of hierarchies that systemd leaves
   });
   const { run, calls, states } = fakeSystemd();
   const mount = { mountPoint: '/cg', root: '/', writable: true, controllers: ['cpu', 'memory'] };
-  const layout: CgroupLayout = { version: 1, hybrid: false, mounts: [mount], missing: [] };
+  const layout: CgroupLayout = { version: 1, unified: undefined, mounts: [mount], missing: [] };
   const manager = new PodCgroupManager({
     layout,
     driver: 'systemd',

@@ -4,7 +4,7 @@ import type { CgroupFiles } from '#host/cgroup-files.ts';
 import { codeOf, describeError } from '#lib/errors.ts';
 import type { Logger } from '#lib/logger.ts';
 import { CgroupError } from './errors.ts';
-import { mountsOf } from './layout.ts';
+import { allMountsOf, mountsOf } from './layout.ts';
 import type { CgroupLayout, CgroupMount } from './layout.ts';
 import { v1Files, v2Files } from './limit-files.ts';
 import type { CgroupLimits } from './pod-limits.ts';
@@ -42,7 +42,7 @@ export class CgroupTree {
 
   /** The group's folders, one a hierarchy, whether they exist or not. */
   folders(path: string): string[] {
-    return this.mounts.map(({ mountPoint }) => join(mountPoint, path));
+    return allMountsOf(this.#layout).map(({ mountPoint }) => join(mountPoint, path));
   }
 
   /**

@@ -23,7 +23,9 @@ async function startTimeOf(pid: number): Promise<string | undefined> {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     // The second field, the name in parentheses, may hold spaces and parentheses.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+    // The first thread may be a zombie while others still hold the process's files and sockets.
+    const ended = fields[0] === 'X' || (fields[0] === 'Z' && Number(fields[17]) <= 1);
+    return ended ? undefined : fields[19];
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 import type { PodSandboxStatus } from '#cri/types.ts';
 import { containerHash } from './container-hash.ts';
-import { decideStart, nextAttempt } from './decide-start.ts';
+import { decideStart, prefetchImage } from './decide-start.ts';
 import { type Decision, type PodState, emptyDecision, wakeBy } from './decision.ts';
 import type { ContainerView, Instance } from './instances.ts';
 import { isDone } from './restart-policy.ts';
@@ -26,20 +26,9 @@ export function decideApps(state: PodState, sandbox: PodSandboxStatus, decision:
       kill(state, view, current, message, decision);
       continue;
     }
-    if (held) prefetch(state, view, decision);
+    if (held) prefetchImage(state, view, decision);
     else held = decideStart(state, sandbox, view, decision) === 'coming';
   }
-}
-
-/** Fetches the image of a container whose turn has not come, while those before it wait for theirs. */
-function prefetch(state: PodState, view: ContainerView, decision: Decision): void {
-  const attempt = nextAttempt(state, view);
-  if (view.current !== undefined || state.imageState(view.spec.name, attempt).kind !== 'unknown') return;
-  decision.steps.push({
-    kind: 'requestImage',
-    container: view.spec.name,
-    request: { pod: state.pod, container: view.spec, attempt },
-  });
 }
 
 /**

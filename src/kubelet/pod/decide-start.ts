@@ -73,6 +73,20 @@ export function decideStart(
   return 'started';
 }
 
+/**
+ * Fetches the image of a container whose turn has not come, so that it is there when its turn comes. Of one that has
+ * run already nothing is fetched: it may not start again.
+ */
+export function prefetchImage(state: PodState, view: ContainerView, decision: Decision): void {
+  const attempt = nextAttempt(state, view);
+  if (view.current !== undefined || state.imageState(view.spec.name, attempt).kind !== 'unknown') return;
+  decision.steps.push({
+    kind: 'requestImage',
+    container: view.spec.name,
+    request: { pod: state.pod, container: view.spec, attempt },
+  });
+}
+
 /** The attempt that no runtime, record or log file has seen, and that no call that timed out may still make. */
 export function nextAttempt(state: PodState, { spec }: ContainerView): number {
   const seen = state.containers.find((view) => view.spec.name === spec.name)?.current?.attempt ?? -1;

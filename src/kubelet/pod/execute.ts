@@ -75,14 +75,15 @@ export class StepExecutor {
 
   async #setUp(context: PodContext, signal: AbortSignal): Promise<void> {
     const { pod } = context;
-    await filedUnder(SETUP, 'FailedCreatePodDirectories', async () => {
-      await this.#parts.directories.ensure(pod);
-      await ensureDir(podLogDir(this.#paths, pod.metadata), 0o755);
-      await this.#parts.records.write(context.record);
+    // In its turn, so that the oldest of many pods needn't wait for all others' directories.
+    const cgroupParent = await this.#parts.gate.run(context.priority, signal, async () => {
+      await filedUnder(SETUP, 'FailedCreatePodDirectories', async () => {
+        await this.#parts.directories.ensure(pod);
+        await ensureDir(podLogDir(this.#paths, pod.metadata), 0o755);
+        await this.#parts.records.write(context.record);
+      });
+      return filedUnder(SETUP, 'FailedCreatePodContainer', () => this.#parts.cgroups.ensure(pod));
     });
-    const cgroupParent = await filedUnder(SETUP, 'FailedCreatePodContainer', () =>
-      this.#parts.cgroups.ensure(pod),
-    );
     const volumes = await filedUnder(SETUP, 'FailedMount', () => this.#parts.volumes.setUp(pod, signal));
     context.setUp = { cgroupParent, volumes };
     context.isTornDown = false;

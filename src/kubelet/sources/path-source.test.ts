@@ -213,7 +213,7 @@ describe('a folder', () => {
 
   it('editors may do as they do', async () => {
     await writeFile(file('web.yaml'), pod('web'));
-    const watched = await new Watched({ settleMs: 4000 }).start();
+    const watched = await new Watched({ settleMs: 4000, goneMs: 2000 }).start();
     // vim: swap file, probe, backup by renaming, new file, backup gone.
     await writeFile(file('.web.yaml.swp'), 'b0VIM');
     await writeFile(file('4913'), '');

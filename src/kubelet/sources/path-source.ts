@@ -24,10 +24,12 @@ export interface PathSourceOptions {
   logger: Logger;
   /** For the last good versions; of this source alone. */
   cacheDir: string;
-  /** Milliseconds of quiet after a change before it is read; writers use several calls. 25 unless given. */
+  /** Milliseconds of quiet after a change before it is read; writers use several calls. 10 unless given. */
   quietMs?: number;
-  /** Milliseconds that a broken or vanished manifest must stay so before it counts. 250 unless given. */
+  /** Milliseconds that a broken manifest must stay so before it counts. 250 unless given. */
   settleMs?: number;
+  /** Milliseconds that a vanished manifest must stay away before it counts. 40 unless given: editors rename. */
+  goneMs?: number;
   /** Milliseconds between looks without a hint. 20,000 unless given, as upstream. */
   pollMs?: number;
 }
@@ -69,7 +71,7 @@ export class PathSource implements PodSource {
   #stopped = false;
 
   constructor(options: PathSourceOptions) {
-    this.#options = { quietMs: 25, settleMs: 250, pollMs: 20_000, ...options };
+    this.#options = { quietMs: 10, settleMs: 250, goneMs: 40, pollMs: 20_000, ...options };
     const { nodeName, adopt, clock, logger, rule, path } = this.#options;
     this.#owner = { nodeName, kind: 'file', adopt, clock, onePod: rule.onePod };
     this.#store = new LastGoodStore(options.cacheDir, logger);
@@ -124,8 +126,7 @@ export class PathSource implements PodSource {
       if (await this.#watcher.set(folders)) wait = 0;
       if (error !== undefined) throw error;
       this.#listError = undefined;
-      const doubts = await this.#inspectAll(files);
-      if (doubts) wait = Math.min(wait, Math.ceil(this.#options.settleMs / 5));
+      wait = Math.min(wait, await this.#inspectAll(files));
     } catch (error) {
       this.#listError = describeError(error);
       this.#options.logger.warn({ path: this.#options.path, err: error }, 'manifests cannot be listed');
@@ -134,8 +135,8 @@ export class PathSource implements PodSource {
     this.#lookIn(wait);
   }
 
-  /** True if something has to be looked at again soon. */
-  async #inspectAll(files: readonly string[]): Promise<boolean> {
+  /** Milliseconds until something has to be looked at again; Infinity if nothing has. */
+  async #inspectAll(files: readonly string[]): Promise<number> {
     const stamps = new Map<string, FileStamp | Error | undefined>();
     for (let i = 0; i < files.length; i += PARALLEL_STATS) {
       const group = files.slice(i, i + PARALLEL_STATS);
@@ -144,12 +145,13 @@ export class PathSource implements PodSource {
       );
       for (const [j, file] of group.entries()) stamps.set(file, found[j]);
     }
-    let doubts = false;
+    let again = Infinity;
     for (const [file, stamp] of stamps)
-      if (stamp !== undefined) doubts = (await this.#inspect(file, stamp)) || doubts;
+      if (stamp !== undefined) again = Math.min(again, await this.#inspect(file, stamp));
     for (const [file, entry] of this.#entries) {
       if (stamps.get(file) !== undefined) continue;
-      if (this.#isDoubted(entry, GONE)) doubts = true;
+      const doubt = this.#doubtLeft(entry, GONE);
+      if (doubt > 0) again = Math.min(again, doubt);
       else {
         this.#entries.delete(file);
         await this.#store.remove(file);
@@ -158,34 +160,36 @@ export class PathSource implements PodSource {
     for (const origin of this.#records.keys())
       if (!this.#entries.has(origin)) await this.#store.remove(origin);
     this.#records.clear();
-    return doubts;
+    return again;
   }
 
-  /** True while the file's state is in doubt. */
-  async #inspect(file: string, stamp: FileStamp | Error): Promise<boolean> {
+  /** Milliseconds until the file has to be looked at again without a hint; Infinity if it hasn't. */
+  async #inspect(file: string, stamp: FileStamp | Error): Promise<number> {
     const entry = this.#entry(file);
     if (!(stamp instanceof Error) && stamp.text === entry.stamp) {
       entry.doubt = undefined;
-      return false;
+      return Infinity;
     }
     try {
       if (stamp instanceof Error) throw stamp;
       const { text, stamp: read } = await readBounded(file, MAX_MANIFEST_BYTES);
       const verdict = text === entry.text ? undefined : entry.manifest.judge(text);
-      if (verdict?.doubtful === true && this.#isDoubted(entry, read.text)) return true;
+      const doubt = verdict?.doubtful === true ? this.#doubtLeft(entry, read.text) : 0;
+      if (doubt > 0) return doubt;
       if (verdict !== undefined) entry.manifest.apply(verdict);
       entry.text = text;
       const age = Math.abs(this.#options.clock.now() - read.changedAt);
       entry.stamp = age > CLOCK_TICK_MS ? read.text : undefined;
       entry.doubt = undefined;
-      return entry.stamp === undefined;
+      return entry.stamp === undefined ? CLOCK_TICK_MS : Infinity;
     } catch (error) {
       const message = `cannot be read: ${describeError(error)}`;
-      if (this.#isDoubted(entry, message)) return true;
+      const doubt = this.#doubtLeft(entry, message);
+      if (doubt > 0) return doubt;
       entry.manifest.fail(message);
       entry.text = undefined;
       entry.stamp = undefined;
-      return false;
+      return Infinity;
     }
   }
 
@@ -199,13 +203,16 @@ export class PathSource implements PodSource {
     return entry;
   }
 
-  /** A half-written file mends itself in a moment; what stays as it is for that long is meant. Not asked at start. */
-  #isDoubted(entry: Entry, stamp: string): boolean {
-    if (this.#delivered === undefined) return false;
+  /**
+   * Milliseconds that this state of the file must still last before it is believed: a half-written file mends itself
+   * in a moment, a renamed one comes back; what stays as it is for that long is meant. Not asked at start.
+   */
+  #doubtLeft(entry: Entry, stamp: string): number {
+    if (this.#delivered === undefined) return 0;
     const now = this.#options.clock.monotonic();
     if (entry.doubt?.stamp !== stamp) entry.doubt = { stamp, since: now };
-    const patience = stamp === GONE ? this.#options.settleMs / 2 : this.#options.settleMs;
-    return now - entry.doubt.since < patience;
+    const patience = stamp === GONE ? this.#options.goneMs : this.#options.settleMs;
+    return Math.max(0, Math.ceil(patience - (now - entry.doubt.since)));
   }
 
   async #publish(): Promise<void> {

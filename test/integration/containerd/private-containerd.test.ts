@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -235,6 +235,23 @@ describe('a private containerd', () => {
       await expect(started({ podRange: '10.87.0.0/16' })).rejects.toMatchObject({ code: 'POD_RANGE' });
     } finally {
       await exec('ip', ['route', 'flush', 'type', 'blackhole']);
+    }
+  });
+
+  test('runs pods where its root lies on an overlay, as in a container', async () => {
+    const layers = ['lower', 'upper', 'work', 'root'].map((name) => join(dir, name));
+    const [lower = '', upper = '', work = '', root = ''] = layers;
+    for (const layer of layers) await mkdir(layer);
+    const how = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
+    await exec('mount', ['-t', 'overlay', '-o', how, 'overlay', root]);
+    const onOverlay = { root: join(root, 'containerd') };
+    try {
+      const instance = await started(onOverlay);
+      await importImages(instance);
+      await inRuntime(webPod);
+      await instance.stop(signal);
+    } finally {
+      await exec('umount', [root]);
     }
   });
 
