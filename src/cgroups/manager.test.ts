@@ -170,6 +170,17 @@ describe('on cgroup v1', () => {
     expect(kernel.text('/cg/kubepods/besteffort/cpu.shares')).toBe('2');
   });
 
+  test('groups above that somebody has removed since are made again', async () => {
+    const kernel = new FakeKernel(v1Template);
+    kernel.texts.set('/cg/cpuset.cpus', '0-1').set('/cg/cpuset.mems', '0');
+    const manager = managerOn(kernel, v1);
+    await manager.ensure(limited);
+    for (const group of [...kernel.groups.keys()].reverse()) if (group !== '/cg') kernel.groups.delete(group);
+    await manager.ensure(podOf(limited.spec, {}, 'again'));
+    expect(kernel.groups.has(`${BURSTABLE}/podagain`)).toBe(true);
+    expect(kernel.text(`${BURSTABLE}/podagain/cpuset.cpus`)).toBe('0-1');
+  });
+
   test('a refused limit fails a new group; on an existing one it is reported and the rest is set', async () => {
     const kernel = new FakeKernel(v1Template);
     const file = `${BURSTABLE}/podlim/memory.limit_in_bytes`;

@@ -1,5 +1,5 @@
 /** Groups as folders in every hierarchy of the machine: making, limiting, listing. Removing is in removal.ts. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { CgroupFiles } from '#host/cgroup-files.ts';
 import { codeOf, describeError } from '#lib/errors.ts';
 import type { Logger } from '#lib/logger.ts';
@@ -28,6 +28,8 @@ export class CgroupTree {
   readonly #logger: Logger;
   /** What was said already: a controller that is missing would otherwise be named with every pod. */
   readonly #said = new Set<string>();
+  /** Of v1's many hierarchies: folders that have been made with all above them, so that a pod's group is one call. */
+  readonly #parents = new Set<string>();
 
   constructor(options: CgroupTreeOptions) {
     this.#layout = options.layout;
@@ -61,16 +63,31 @@ export class CgroupTree {
   }
 
   async #makeIn(mount: CgroupMount, path: string): Promise<boolean> {
+    const target = join(mount.mountPoint, path);
+    if (this.#parents.has(dirname(target))) {
+      try {
+        return await this.#makeOne(mount, target);
+      } catch (error) {
+        // Somebody has removed the groups above since: make them again.
+        if (codeOf(error) !== 'ENOENT') throw error;
+      }
+    }
     let folder = mount.mountPoint;
     let fresh = false;
     for (const part of path.split('/').filter((word) => word !== '')) {
-      const parent = folder;
-      folder = join(parent, part);
-      if (this.#layout.version === 2) await this.#handDown(parent, mount.controllers);
-      fresh = await this.#files.makeDir(folder);
-      if (mount.controllers.includes('cpuset') && this.#layout.version === 1) {
-        await this.#inheritCpuset(parent, folder);
-      }
+      if (this.#layout.version === 1) this.#parents.add(folder);
+      folder = join(folder, part);
+      fresh = await this.#makeOne(mount, folder);
+    }
+    return fresh;
+  }
+
+  async #makeOne(mount: CgroupMount, folder: string): Promise<boolean> {
+    const parent = dirname(folder);
+    if (this.#layout.version === 2) await this.#handDown(parent, mount.controllers);
+    const fresh = await this.#files.makeDir(folder);
+    if (mount.controllers.includes('cpuset') && this.#layout.version === 1) {
+      await this.#inheritCpuset(parent, folder);
     }
     return fresh;
   }

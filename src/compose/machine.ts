@@ -1,4 +1,4 @@
-import { totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { hasSwapController, readCgroupLayout, readHugePageSizes } from '#cgroups/detect.ts';
 import type { NodeResources } from '#cgroups/compute.ts';
 import type { CgroupLayout } from '#cgroups/layout.ts';
@@ -11,6 +11,8 @@ export interface Machine {
   layout: CgroupLayout;
   resources: NodeResources;
   addresses: readonly string[];
+  /** How many of them this process may use. */
+  processors: number;
   /** Whether memory volumes can be kept out of swap. */
   tmpfsNoswap: boolean;
 }
@@ -34,6 +36,7 @@ export async function readMachine(options: AgentOptions): Promise<Machine> {
       swapController,
     },
     addresses: options.nodeIps.length > 0 ? options.nodeIps : found,
+    processors: availableParallelism(),
     tmpfsNoswap,
   };
 }

@@ -36,8 +36,11 @@ import { PodVolumeManager } from '#volumes/pod-volumes.ts';
 import { prepareSubPath } from '#volumes/sub-path.ts';
 import type { Machine } from './machine.ts';
 
-/** How many sandboxes and containers are made at once: more only makes each of them slower. */
-const STARTS_AT_ONCE = 4;
+/**
+ * How many sandboxes and containers are made at once. Most of the work is the processor's: more than keep it busy make
+ * each of them slower and none of them sooner (docs/benchmarks.md); containerd gains nothing beyond eight.
+ */
+const startsAtOnce = (processors: number): number => Math.min(processors + 1, 8);
 
 export interface PodParts {
   workers: PodWorkers;
@@ -98,7 +101,7 @@ export function composePods(
   });
   const messages = new TerminationMessageFiles(paths, clock, log);
   const observer = new PodObserver(runtime, (status, count) => messages.read(status, count));
-  const gate = new PriorityGate(STARTS_AT_ONCE);
+  const gate = new PriorityGate(startsAtOnce(machine.processors));
   const common = { runtime, images, records, events, gate, clock, paths };
   const starter = new ContainerStarter({
     ...common,

@@ -164,6 +164,18 @@ describe('exec', () => {
     await expect.poll(() => server.sessions).toBe(0);
   });
 
+  test('a client that goes from a server that doesn’t care leaves nothing', async () => {
+    onSession = (connection) => {
+      connection.removeAllListeners('end');
+      connection.write(switching);
+    };
+    const stream = await session();
+    stream.destroy();
+    await expect.poll(() => server.sessions, { timeout: 15_000 }).toBe(0);
+    for (const connection of runtimeSockets) connection.end();
+    await expect.poll(() => runtimeSockets.size).toBe(0);
+  }, 20_000);
+
   test.each([
     ['404', 'HTTP/1.1 404 Not Found\r\nContent-Length: 6\r\n\r\ns3cr3t', 502],
     [

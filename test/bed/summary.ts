@@ -6,6 +6,8 @@ export interface Summary {
   passed: number;
   failed: string[];
   skipped: { name: string; reason: string }[];
+  /** Whether it came to its end. */
+  complete: boolean;
 }
 
 const reasonOf = (test: TestCase): string => {
@@ -14,30 +16,42 @@ const reasonOf = (test: TestCase): string => {
   return test.options.mode === 'todo' ? 'not written yet' : 'no reason given';
 };
 
-/** A vitest reporter that writes a Summary as JSON to the file that NODELET_TEST_SUMMARY names. */
+/**
+ * A vitest reporter that writes a Summary as JSON to the file that NODELET_TEST_SUMMARY names, after every test file
+ * anew: where the run is stopped, what it had come to is known.
+ */
 export default class SummaryReporter implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[], errors: readonly { message: string }[]): void {
-    const file = process.env['NODELET_TEST_SUMMARY'];
-    if (file === undefined) return;
-    const summary: Summary = { passed: 0, failed: [], skipped: [] };
-    for (const module of modules) {
-      const name = module.relativeModuleId;
-      // A file that can't be loaded, or a hook of it that fails, counts as one failed test.
-      for (const error of module.errors()) summary.failed.push(`${name}: ${error.message}`);
-      for (const suite of module.children.allSuites()) {
-        for (const error of suite.errors())
-          summary.failed.push(`${name} > ${suite.fullName}: ${error.message}`);
-      }
-      for (const test of module.children.allTests()) {
-        const full = `${name} > ${test.fullName}`;
-        const { state } = test.result();
-        if (state === 'passed') summary.passed += 1;
-        else if (state === 'failed') summary.failed.push(full);
-        else if (state === 'skipped') summary.skipped.push({ name: full, reason: reasonOf(test) });
-        else summary.failed.push(`${full}: did not end`);
+  readonly #summary: Summary = { passed: 0, failed: [], skipped: [], complete: false };
+
+  onTestModuleEnd(module: TestModule): void {
+    const name = module.relativeModuleId;
+    // A file that can't be loaded, or a hook of it that fails, counts as one failed test.
+    for (const error of module.errors()) this.#summary.failed.push(`${name}: ${error.message}`);
+    for (const suite of module.children.allSuites()) {
+      for (const error of suite.errors()) {
+        this.#summary.failed.push(`${name} > ${suite.fullName}: ${error.message}`);
       }
     }
-    for (const error of errors) summary.failed.push(`outside any test: ${error.message}`);
-    writeFileSync(file, JSON.stringify(summary));
+    for (const test of module.children.allTests()) this.#count(`${name} > ${test.fullName}`, test);
+    this.#write();
+  }
+
+  onTestRunEnd(_modules: readonly TestModule[], errors: readonly { message: string }[]): void {
+    for (const error of errors) this.#summary.failed.push(`outside any test: ${error.message}`);
+    this.#summary.complete = true;
+    this.#write();
+  }
+
+  #count(name: string, test: TestCase): void {
+    const { state } = test.result();
+    if (state === 'passed') this.#summary.passed += 1;
+    else if (state === 'failed') this.#summary.failed.push(name);
+    else if (state === 'skipped') this.#summary.skipped.push({ name, reason: reasonOf(test) });
+    else this.#summary.failed.push(`${name}: did not end`);
+  }
+
+  #write(): void {
+    const file = process.env['NODELET_TEST_SUMMARY'];
+    if (file !== undefined) writeFileSync(file, JSON.stringify(this.#summary));
   }
 }

@@ -4,7 +4,14 @@ export const toJson = (value: unknown): string => `${JSON.stringify(value, undef
 /** `-o yaml`. The YAML library is loaded only here: most commands do without. */
 export async function toYaml(value: unknown): Promise<string> {
   const { stringify } = await import('yaml');
-  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false, sortMapEntries: true });
+  // YAML 1.1's rules for quotes: readers of it (kubectl's is one) would take a bare time or `on` for something else.
+  return stringify(value, {
+    version: '1.1',
+    lineWidth: 0,
+    indentSeq: false,
+    aliasDuplicateObjects: false,
+    sortMapEntries: true,
+  });
 }
 
 /** Several objects as one, as the API has it. */

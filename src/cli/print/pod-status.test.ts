@@ -40,7 +40,7 @@ function summary(given: Partial<PodStatus>, { inits = [], apps = 1, metadata = {
   const pod: Pod = {
     metadata,
     spec: { containers, ...(inits.length === 0 ? {} : { initContainers: inits }) },
-    status: given as PodStatus,
+    status: given,
   };
   const { ready: count, status: word, restarts } = summarizePod(pod, now);
   return `${count} ${word} ${restarts}`;

@@ -71,6 +71,8 @@ export class PodWorker {
     const decision = decide(state);
     if (decision.initializedIn !== undefined) record.initializedIn = decision.initializedIn;
     if (decision.terminal !== undefined) record.terminal = decision.terminal;
+    const ips = currentSandbox(state)?.ips ?? [];
+    if (ips.length > 0) record.podIps = [...ips];
     if (!context.isForgotten) await records.write(record);
     this.#announce(context, decision);
     context.sight = { ...observation, views, decision };

@@ -322,6 +322,22 @@ describe('PodWorkers', () => {
     expect(bed.container('a')?.restartCount).toBe(0);
   });
 
+  test('a pod that has ended shows its address also to a new agent', async () => {
+    bed.runtime.behave('main', { exitAfter: { ms: 1000, code: 0 } });
+    const pod = makePod('job', { restartPolicy: 'Never', containers: [{}] });
+    bed.workers.setDesired([pod]);
+    await bed.until(() => bed.running().length === 1);
+    const ip = bed.status('job')?.podIP;
+    expect(ip).toBeDefined();
+    await bed.run(2000);
+    bed.workers.markDirty('uid-job');
+    await bed.until(() => bed.status('job')?.phase === 'Succeeded');
+    bed.restartAgent();
+    bed.workers.setDesired([pod]);
+    await bed.until(() => bed.status('job')?.phase === 'Succeeded');
+    expect(bed.status('job')?.podIP).toBe(ip);
+  });
+
   test('a container that an agent created and did not start is started, not made twice', async () => {
     const pod = makePod('web', { containers: [{}] });
     bed.runtime.script.failNext('StartContainer', 'UNAVAILABLE', 'gone');

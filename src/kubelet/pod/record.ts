@@ -48,6 +48,8 @@ export interface PodRecord {
   containers: Record<string, ContainerRecord>;
   /** The sandbox in which every init container has done its work. */
   initializedIn?: string;
+  /** The addresses of the pod's last sandbox: its status shows them also when nothing of it runs any more. */
+  podIps?: string[];
   /** A terminal phase never changes again. */
   terminal?: { phase: 'Succeeded' | 'Failed'; reason?: string; message?: string };
   /** Set once the agent has begun to end the pod. */

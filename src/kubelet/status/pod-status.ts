@@ -19,7 +19,7 @@ export interface StatusInputs {
   initialized: boolean;
   waiting: ReadonlyMap<string, WaitingReason>;
   terminal: PodRecord['terminal'];
-  /** What was published last: conditions keep their times, and addresses outlive the sandbox. */
+  /** What was published last: conditions keep their times. */
   previous: PodStatus | undefined;
   hostIps: readonly string[];
   runtimeName: string;
@@ -67,8 +67,9 @@ export function podStatus(inputs: StatusInputs): PodStatus {
 }
 
 function podIps(inputs: StatusInputs): readonly string[] {
-  if (inputs.pod.spec.hostNetwork === true) return inputs.sandbox === undefined ? [] : inputs.hostIps;
+  const begun = inputs.sandbox !== undefined || inputs.terminal !== undefined;
+  if (inputs.pod.spec.hostNetwork === true) return begun ? inputs.hostIps : [];
   if (inputs.sandbox !== undefined) return inputs.sandbox.ips;
   // A pod that has ended keeps showing the address that it had.
-  return inputs.terminal === undefined ? [] : (inputs.previous?.podIPs ?? []).map((each) => each.ip);
+  return inputs.terminal === undefined ? [] : (inputs.record?.podIps ?? []);
 }

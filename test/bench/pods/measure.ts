@@ -30,7 +30,7 @@ export const noTimes = (): Times => ({ start: [], medianPod: [], remove: [] });
 export interface Figures {
   one: { bare: Times; agent: Times };
   many: { bare: Times; agent: Times };
-  memory: { none: Memory[]; one: Memory[]; many: Memory[] };
+  memory: { none: Memory[]; one: Memory[]; many: Memory[]; idle: Memory[] };
   takeOver: number[];
   version: number[];
   getPods: number[];
@@ -41,7 +41,7 @@ export interface Figures {
 export const noFigures = (): Figures => ({
   one: { bare: noTimes(), agent: noTimes() },
   many: { bare: noTimes(), agent: noTimes() },
-  memory: { none: [], one: [], many: [] },
+  memory: { none: [], one: [], many: [], idle: [] },
   takeOver: [],
   version: [],
   getPods: [],
@@ -174,7 +174,10 @@ export async function measureAgent(
   figures.many.agent.medianPod.push(median(started));
   await wait(3000);
   figures.memory.many.push(await memory());
-  if (isLast) figures.idle = await measureIdle(agent, containerdPid, sizes.idleSeconds);
+  if (isLast) {
+    figures.idle = await measureIdle(agent, containerdPid, sizes.idleSeconds);
+    figures.memory.idle.push(await memory());
+  }
   figures.takeOver.push(await pods.takeOver(sizes.pods));
   for (let i = 0; i < 5; i += 1) {
     figures.version.push(await timeOf(() => agent.cli('version')));

@@ -38,8 +38,9 @@ export function rowsOf(figures: Figures, { pods }: Sizes): Row[] {
     compared(`${pods} pods removed: until all are gone`, many.agent.remove, many.bare.remove, 1.2),
     memory('resident memory, no pod', figures.memory.none),
     memory('resident memory, 1 pod', figures.memory.one),
+    memory(`resident memory, ${pods} pods just started`, figures.memory.many),
     {
-      ...memory(`resident memory, ${pods} pods`, figures.memory.many),
+      ...memory(`resident memory, ${pods} idle pods`, figures.memory.idle),
       budget: MEMORY_BUDGET_MB,
       unit: 'MB',
     },

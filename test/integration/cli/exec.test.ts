@@ -15,7 +15,7 @@ import { silentLogger } from '#lib/logger.ts';
 import { LocalServer } from '#server/local-server.ts';
 import { FakeView, podView } from '#server/testing/fake-view.ts';
 import type { ExecOptions } from '#server/view.ts';
-import { startContainerd, type TestContainerd } from '#test/bed/containerd.ts';
+import { containerdVersion, startContainerd, type TestContainerd } from '#test/bed/containerd.ts';
 
 const entry = fileURLToPath(new URL('entry.ts', import.meta.url));
 
@@ -180,8 +180,9 @@ describe('exec', () => {
       seen += chunk.toString();
     });
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-    const shows = (text: string | RegExp): Promise<void> =>
-      expect.poll(() => seen, { timeout: 15_000 }).toMatch(text);
+    const shows = async (text: string | RegExp): Promise<void> => {
+      await expect.poll(() => seen, { timeout: 15_000 }).toMatch(text);
+    };
     await shows(/# /);
     child.stdin.write('stty size; echo st""arted; sleep 1000\n');
     await shows(/33 91/);
@@ -199,7 +200,10 @@ describe('exec', () => {
     expect(result.stdout.toString()).toBe('not a tty\n');
   });
 
-  test('200 at once', async () => {
+  // The shim of containerd 1.6 takes minutes for 200, one lock for all that they do; later ones take seconds.
+  test('200 at once (40 with containerd 1.6)', async () => {
+    const [major = 0] = await containerdVersion();
+    const count = major >= 2 ? 200 : 40;
     const client = new AgentClient(socket, new AbortController().signal);
     const one = async (index: number): Promise<string> => {
       const chunks: Buffer[] = [];
@@ -223,9 +227,9 @@ describe('exec', () => {
       return `${Buffer.concat(chunks).toString()} ${outcome.exitCode} ${outcome.error ?? ''}`;
     };
     const before = (await readdir('/proc/self/fd')).length;
-    const all = await Promise.all(Array.from({ length: 200 }, (_, index) => one(index)));
-    expect(all).toEqual(Array.from({ length: 200 }, (_, index) => `input ${index} ${index % 5} `));
-    await expect.poll(() => server.sessions).toBe(0);
+    const all = await Promise.all(Array.from({ length: count }, (_, index) => one(index)));
+    expect(all).toEqual(Array.from({ length: count }, (_, index) => `input ${index} ${index % 5} `));
+    await expect.poll(() => server.sessions, { timeout: 15_000 }).toBe(0);
     await expect
       .poll(async () => (await readdir('/proc/self/fd')).length, { timeout: 5000 })
       .toBeLessThanOrEqual(before + 2);

