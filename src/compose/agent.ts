@@ -76,7 +76,6 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
   if (machine.layout.version === 1) {
     log.warn({ reason: 'CgroupV1' }, 'cgroup v1 is in maintenance mode, please migrate to cgroup v2');
   }
-  await ensureDir(paths.root, 0o750);
   await ensureDir(paths.podLogs, 0o750);
   await ensureDir(paths.containerLogs, 0o755);
   await ensureRshared(paths.root, signal);

@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import type { KubeletOptions } from '#config/kubelet-options.ts';
 import { systemClock } from '#host/clock.ts';
+import { ensureDir } from '#host/files.ts';
+import { lockFolder } from '#host/instance-lock.ts';
 import { kubeletRule } from '#kubelet/sources/file-rules.ts';
 import { PathSource } from '#kubelet/sources/path-source.ts';
 import type { PodSource } from '#kubelet/sources/source.ts';
@@ -23,6 +25,8 @@ export async function runKubelet(options: KubeletOptions): Promise<number> {
   };
   const cache = (name: string): string => join(options.rootDir, 'static-manifests', name);
   try {
+    await ensureDir(options.rootDir, 0o750);
+    await lockFolder(options.rootDir);
     const agent = await startAgent({
       options,
       mode: 'kubelet',

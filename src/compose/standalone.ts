@@ -4,6 +4,7 @@ import type { StandaloneOptions } from '#config/standalone-options.ts';
 import { PrivateContainerd } from '#cri/containerd/private-containerd.ts';
 import { systemClock } from '#host/clock.ts';
 import { ensureDir } from '#host/files.ts';
+import { lockFolder } from '#host/instance-lock.ts';
 import { AppliedManifests } from '#kubelet/applied.ts';
 import { standaloneRule } from '#kubelet/sources/file-rules.ts';
 import { PathSource } from '#kubelet/sources/path-source.ts';
@@ -21,9 +22,11 @@ export async function runStandalone(options: StandaloneOptions): Promise<number>
   const log = await createLogger(options.log);
   for (const warning of options.warnings) log.warn({}, warning);
   const end = untilTold(log);
-  await ensureDir(options.stateDir, 0o755);
   const runtime = options.containerRuntimeEndpoint === undefined ? privateRuntime(options, log) : undefined;
   try {
+    await ensureDir(options.stateDir, 0o755);
+    await ensureDir(options.rootDir, 0o750);
+    await lockFolder(options.rootDir);
     if (options.cleanup) {
       await cleanUp(options, runtime, log, end.signal);
       return 0;

@@ -23,7 +23,6 @@ export interface AgentOptions {
   /** undefined: what the runtime says, or cgroupfs. */
   cgroupDriver: 'cgroupfs' | 'systemd' | undefined;
   cgroupRoot: string;
-  cgroupsPerQos: boolean;
   cpuCfsQuota: boolean;
   cpuCfsQuotaPeriodMs: number;
   /** undefined: pods get no DNS configuration from the host. */
@@ -32,8 +31,6 @@ export interface AgentOptions {
   clusterDomain: string;
   maxPods: number;
   serializeImagePulls: boolean;
-  registryQps: number;
-  registryBurst: number;
   containerLogMaxSizeBytes: number;
   containerLogMaxFiles: number;
   maxDeadContainersPerContainer: number;
@@ -100,7 +97,6 @@ export function agentOptions(
     httpCheckFrequencyMs: flags.number('http-check-frequency') ?? 20_000,
     cgroupDriver: driver === 'cgroupfs' || driver === 'systemd' ? driver : undefined,
     cgroupRoot: flags.string('cgroup-root') ?? '',
-    cgroupsPerQos: flags.bool('cgroups-per-qos') ?? true,
     cpuCfsQuota: flags.bool('cpu-cfs-quota') ?? true,
     cpuCfsQuotaPeriodMs: flags.number('cpu-cfs-quota-period') ?? 100,
     resolvConf: resolvConf === '' ? undefined : resolvConf,
@@ -108,8 +104,6 @@ export function agentOptions(
     clusterDomain: flags.string('cluster-domain') ?? '',
     maxPods: flags.number('max-pods') ?? 110,
     serializeImagePulls: flags.bool('serialize-image-pulls') ?? false,
-    registryQps: flags.number('registry-qps') ?? 5,
-    registryBurst: flags.number('registry-burst') ?? 10,
     containerLogMaxSizeBytes: flags.number('container-log-max-size') ?? 10 * 1024 * 1024,
     containerLogMaxFiles: flags.number('container-log-max-files') ?? 5,
     maxDeadContainersPerContainer: flags.number('maximum-dead-containers-per-container') ?? 1,

@@ -19,7 +19,6 @@ describe('parseKubelet', () => {
       podManifestPath: undefined,
       manifestUrls: [],
       fileCheckFrequencyMs: 20_000,
-      cgroupsPerQos: true,
       resolvConf: '/etc/resolv.conf',
       maxPods: 110,
       containerLogMaxSizeBytes: 10_485_760,
