@@ -1,5 +1,6 @@
-import { request, type ClientRequest, type IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { request } from '#host/http.ts';
 import { NodeletError } from '#lib/errors.ts';
 import {
   errorTrailer,

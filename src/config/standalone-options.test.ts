@@ -17,7 +17,7 @@ describe('parseStandalone', () => {
       stateDir: '/run/nodelet',
       runtimeRoot: '/var/lib/nodelet/containerd',
       appliedDir: '/var/lib/nodelet/applied',
-      podCidr: '10.87.0.0/16',
+      podCidr: undefined,
       socket: '/run/nodelet/nodelet.sock',
       cleanup: false,
     });

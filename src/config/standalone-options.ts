@@ -12,8 +12,8 @@ export interface StandaloneOptions extends AgentOptions {
   runtimeRoot: string;
   appliedDir: string;
   sandboxImage: string;
-  /** Range of the private bridge network. */
-  podCidr: string;
+  /** Range of the private bridge network; undefined: one that is free. */
+  podCidr: string | undefined;
   /** End all pods and the private containerd, remove everything, exit. */
   cleanup: boolean;
 }
@@ -43,7 +43,7 @@ export function parseStandalone(args: readonly string[], host: string = hostname
       runtimeRoot: flags.string('runtime-root') ?? '/var/lib/nodelet/containerd',
       appliedDir: flags.string('applied-dir') ?? '/var/lib/nodelet/applied',
       sandboxImage: flags.string('sandbox-image') ?? 'registry.k8s.io/pause:3.10.1',
-      podCidr: podCidr === '' ? '10.87.0.0/16' : podCidr,
+      podCidr: podCidr === '' ? undefined : podCidr,
       cleanup: flags.bool('cleanup') ?? false,
     },
   };

@@ -1,7 +1,7 @@
-import { request } from 'node:http';
 import type { Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { ensureDir, removeFile, statOf } from '#host/files.ts';
+import { request } from '#host/http.ts';
 import { publishSocket } from '#host/socket-file.ts';
 import { paths, type AgentInfo } from './api.ts';
 import { SocketInUseError } from './errors.ts';

@@ -1,5 +1,6 @@
-import { STATUS_CODES, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { STATUS_CODES } from '#host/http.ts';
 import type { Logger } from '#lib/logger.ts';
 import type { ErrorBody } from './api.ts';
 import { errorBody } from './error-body.ts';

@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { removeFile } from '#host/files.ts';
+import { createServer } from '#host/http.ts';
 import type { Clock } from '#lib/clock.ts';
 import { NotFoundError, codeOf } from '#lib/errors.ts';
 import type { Logger } from '#lib/logger.ts';

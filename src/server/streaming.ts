@@ -1,6 +1,7 @@
-import { request, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { request } from '#host/http.ts';
 import { StreamingError } from './errors.ts';
 
 /** Headers that the two ends of a session negotiate with. */

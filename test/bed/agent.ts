@@ -111,6 +111,9 @@ export async function prepareAgent(options: AgentOptions): Promise<TestAgent> {
   ];
   await mkdir(manifests);
   await mkdir(at('state'));
+  for (const [file, text] of Object.entries(options.manifests ?? {})) {
+    await writeFile(join(manifests, file), text);
+  }
   const mode = options.mode ?? 'standalone';
   const args = [
     mode,

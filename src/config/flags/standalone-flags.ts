@@ -25,7 +25,12 @@ const standaloneOnly = flagTable('works', [
     'registry.k8s.io/pause:3.10.1',
     'Image of the container that holds a pod’s network.',
   ],
-  ['pod-cidr', 'cidr', '10.87.0.0/16', 'Range of pods’ addresses on the private bridge network.'],
+  [
+    'pod-cidr',
+    'cidr',
+    '',
+    'Range of pods’ addresses on the private bridge; without it, a free one: 10.87.0.0/16 or another.',
+  ],
   ['cleanup', 'bool', 'false', 'Ends all pods and the private containerd, removes everything, and exits.'],
 ]);
 

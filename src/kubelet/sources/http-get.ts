@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { decodeUtf8 } from '#host/bounded-read.ts';
+import * as http from '#host/http.ts';
 import { DeadlineError, NodeletError } from '#lib/errors.ts';
 
 /** The server's answer is none that can be used. */
@@ -81,9 +82,9 @@ const withoutSecrets = (headers: HttpGetOptions['headers']): HttpGetOptions['hea
   Object.fromEntries(Object.entries(headers).filter(([name]) => !SECRET_HEADERS.has(name.toLowerCase())));
 
 async function request(url: URL, options: HttpGetOptions): Promise<IncomingMessage> {
-  // Loaded when first needed: most nodes have no manifest URL.
+  // TLS is loaded when first needed: most nodes have no manifest URL.
   const secure = url.protocol === 'https:';
-  const { get } = secure ? await import('node:https') : await import('node:http');
+  const { get } = secure ? await import('node:https') : http;
   const ca = secure ? (options.ca ?? (await systemCertificates())) : undefined;
   const headers: Record<string, string[]> = { Accept: ['*/*'], 'User-Agent': ['nodelet'] };
   for (const [name, values] of Object.entries(options.headers)) headers[name] = [...values];
