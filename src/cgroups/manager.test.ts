@@ -240,6 +240,23 @@ describe('on cgroup v1', () => {
     expect(await manager.find('a')).toBeUndefined();
   });
 
+  test('strays are killed by the ID in their group’s name, and only they', async () => {
+    const kernel = new FakeKernel(v1Template);
+    const manager = managerOn(kernel, v1);
+    await manager.ensure(podOf({}, {}, 'a'));
+    const pod = '/cg/kubepods/besteffort/poda';
+    const live = 'a'.repeat(64);
+    const dead = 'b'.repeat(64);
+    const groups = { [live]: 11, [dead]: 12, [`cri-containerd-${dead}.scope`]: 13, nested: 14 };
+    for (const [name, pid] of Object.entries(groups)) {
+      await kernel.makeDir(`${pod}/${name}`);
+      kernel.enter(`${pod}/${name}`, pid);
+    }
+    await manager.killStrays('a', (id) => id === live);
+    expect(kernel.killed.toSorted((a, b) => a - b)).toEqual([12, 13]);
+    await manager.killStrays('unknown', () => false);
+  });
+
   test('frozen groups are thawed so that their processes can die', async () => {
     const kernel = new FakeKernel({ ...v1Template, 'freezer.state': 'THAWED' });
     const manager = managerOn(kernel, v1);

@@ -1,5 +1,5 @@
 /** The groups of all pods: `kubepods`, its QoS classes, and a group a pod in them. */
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { machineCgroupFiles } from '#host/cgroup-files.ts';
 import type { CgroupFiles } from '#host/cgroup-files.ts';
 import { run } from '#host/process.ts';
@@ -15,7 +15,7 @@ import { QOS_CLASSES, cgroupfsNaming, podName, podsName, qosName, systemdNaming 
 import type { CgroupName, CgroupNaming } from './names.ts';
 import { burstableShares, podCgroupLimits } from './pod-limits.ts';
 import type { CgroupLimits } from './pod-limits.ts';
-import { removeGroups } from './removal.ts';
+import { killIn, removeGroups } from './removal.ts';
 import { SystemdSlices } from './systemd.ts';
 import type { ProgramRunner } from './systemd.ts';
 import { CgroupTree } from './tree.ts';
@@ -141,6 +141,26 @@ export class PodCgroupManager {
     const turn = this.#lastUpdate.then(write);
     this.#lastUpdate = turn.catch(() => undefined);
     return turn;
+  }
+
+  /**
+   * Kills what runs in groups directly below the pod's that carry the ID of a container or sandbox (runtimes name
+   * them so, whatever the driver) for which `isLive` is false. Doesn't wait for its end.
+   */
+  async killStrays(uid: string, isLive: (id: string) => boolean): Promise<void> {
+    const path = await this.find(uid);
+    if (path === undefined) return;
+    for (const child of await this.#tree.children(path)) {
+      const id = /(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/.exec(child)?.[0];
+      if (id === undefined || isLive(id)) continue;
+      const killed = await killIn(this.#files, this.#tree.folders(join(path, child)));
+      if (killed > 0) {
+        this.#options.logger.warn(
+          { uid, cgroup: child, processes: killed },
+          'killed what ran in a pod without the runtime knowing it',
+        );
+      }
+    }
   }
 
   /** Kills what is left in the pod's group, whatever its class, and removes it. Idempotent. */

@@ -82,6 +82,16 @@ export async function processesIn(files: CgroupFiles, folders: readonly string[]
   return pids;
 }
 
+/** Kills the processes of the groups `folders` and of those below, without waiting for their end; says how many. */
+export async function killIn(files: CgroupFiles, folders: readonly string[]): Promise<number> {
+  const pids = await processesIn(files, folders);
+  if (pids.has(files.ownPid)) {
+    throw new CgroupError(`cgroup ${folders[0]} holds the agent itself and is left alone`);
+  }
+  if (pids.size > 0) await killAll(files, folders, pids);
+  return pids.size;
+}
+
 async function killAll(
   files: CgroupFiles,
   folders: readonly string[],

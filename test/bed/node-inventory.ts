@@ -14,7 +14,8 @@ export interface NodeInventory extends Inventory {
   volumeMounts: string[];
 }
 
-const names = async (folder: string): Promise<string[]> => (await readdir(folder).catch(() => [])).sort();
+const names = async (folder: string): Promise<string[]> =>
+  (await readdir(folder).catch((): string[] => [])).sort();
 
 export async function takeNodeInventory(
   containerd: TestContainerd,
@@ -31,8 +32,11 @@ export async function takeNodeInventory(
 }
 
 /** What `now` has more than `before`, kind by kind; empty where nothing was left. */
-export function leftovers(before: NodeInventory, now: NodeInventory): Record<string, unknown[]> {
-  const found: Record<string, unknown[]> = {};
+export function leftovers(
+  before: NodeInventory,
+  now: NodeInventory,
+): Partial<Record<keyof NodeInventory, unknown[]>> {
+  const found: Partial<Record<keyof NodeInventory, unknown[]>> = {};
   for (const kind of Object.keys(now) as (keyof NodeInventory)[]) {
     const known = new Set(before[kind].map((each) => JSON.stringify(each)));
     const more = now[kind].filter((each) => !known.has(JSON.stringify(each)));

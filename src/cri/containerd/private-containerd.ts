@@ -17,6 +17,7 @@ import { findPrograms } from './programs.ts';
 import type { Programs, ProgramsWish } from './programs.ts';
 import { choosePodRange, routedRanges } from './range.ts';
 import { removeRemains } from './remains.ts';
+import { giveOwnScope } from './scope.ts';
 
 export interface PrivateContainerdOptions extends ProgramsWish {
   clock: Clock;
@@ -185,6 +186,7 @@ export class PrivateContainerd {
     await removeFile(this.layout.socket);
     await trimLog(this.layout.log, maxLogBytes);
     const instance = await spawnInstance(this.layout, programs);
+    await giveOwnScope(instance.pid, { log: this.#options.log, signal });
     await waitUntilReady(this.layout, instance, this.#probe, this.#options.clock, signal);
     return instance;
   }

@@ -32,8 +32,10 @@ export function decideEnd(state: PodState, ending: Ending, decision: Decision): 
   ];
   // Whatever stopped is looked at once more before it goes: the status wants its exit codes.
   if (steps.length === 0 && ending.forget) {
+    // First the cgroup: the runtime removes no sandbox in which, unknown to it, something still runs.
+    steps.push({ kind: 'tearDown' });
     steps.push(...state.sandboxes.map((sandbox): Step => ({ kind: 'removeSandbox', id: sandbox.id })));
-    steps.push({ kind: 'tearDown' }, { kind: 'forget' });
+    steps.push({ kind: 'forget' });
   } else if (steps.length === 0 && !state.isTornDown) {
     steps.push({ kind: 'tearDown' });
   }

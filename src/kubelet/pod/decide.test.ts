@@ -143,6 +143,25 @@ describe('decide', () => {
       stateOf(one, { sandboxes: [], isSetUp: false }),
       ['setUp', 'sandbox 0'],
     ],
+    [
+      'images come while the sandbox is made',
+      stateOf(two, { sandboxes: [], isSetUp: false, imageState: () => ({ kind: 'unknown' }) }),
+      ['image a#0', 'image b#0', 'setUp', 'sandbox 0'],
+    ],
+    [
+      'of a pod with init containers only the first image comes with the sandbox',
+      stateOf(withInit, { sandboxes: [], imageState: () => ({ kind: 'unknown' }) }),
+      ['image i#0', 'sandbox 0'],
+    ],
+    [
+      'a sandbox that is replaced asks for no image of what has run: it may not start again',
+      stateOf(one, {
+        sandboxes: [sandbox(0, 'SANDBOX_NOTREADY')],
+        seen: [exited('a', 0)],
+        imageState: () => ({ kind: 'unknown' }),
+      }),
+      ['stopSandbox sb0', 'sandbox 1'],
+    ],
     ['containers start in order', stateOf(two), ['start a#0', 'start b#0']],
     ['nothing is started before volumes are ready', stateOf(two, { isSetUp: false }), ['setUp']],
     ['what runs is left alone', stateOf(two, { seen: [{ name: 'a' }, { name: 'b' }] }), []],
@@ -234,7 +253,7 @@ describe('decide', () => {
         stoppedSandboxes: new Set(['sb0']),
         seen: [exited('a', 143)],
       }),
-      ['removeSandbox sb0', 'tearDown', 'forget'],
+      ['tearDown', 'removeSandbox sb0', 'forget'],
     ],
     [
       'a container whose start failed waits',

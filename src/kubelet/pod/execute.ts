@@ -49,7 +49,10 @@ export class StepExecutor {
       removeSandbox: (_context, step) =>
         filedUnder(SETUP, 'FailedKillPod', () => goneIsFine(this.#runtime.removePodSandbox(step.id))),
       requestImage: async (_context, step) => parts.images.request(step.request),
-      startContainer: (context, step, signal) => parts.starter.start(context, step, signal),
+      startContainer: async (context, step, signal) => {
+        if (step.attempt > 0) await this.#killStrays(context);
+        await parts.starter.start(context, step, signal);
+      },
       startCreated: (context, step, signal) => parts.starter.startCreated(context, step, signal),
       killContainers: (context, step, signal) =>
         filedUnder(SETUP, 'FailedKillPod', () => parts.killer.kill(context.pod, step, signal)),
@@ -84,9 +87,30 @@ export class StepExecutor {
       });
       return filedUnder(SETUP, 'FailedCreatePodContainer', () => this.#parts.cgroups.ensure(pod));
     });
+    await this.#killStrays(context);
     const volumes = await filedUnder(SETUP, 'FailedMount', () => this.#parts.volumes.setUp(pod, signal));
     context.setUp = { cgroupParent, volumes };
     context.isTornDown = false;
+  }
+
+  /**
+   * Where an agent is killed, or a deadline passes, in the middle of a call, the runtime may believe that nothing
+   * came of it while the process starts all the same: nothing may run twice.
+   */
+  async #killStrays({ pod, sight, record }: PodContext): Promise<void> {
+    const live = new Set([
+      ...(sight?.sandboxes ?? []).filter(({ state }) => state === 'SANDBOX_READY').map(({ id }) => id),
+      ...(sight?.containers ?? [])
+        .filter(({ status }) => status.state !== 'CONTAINER_EXITED')
+        .map(({ status }) => status.id),
+      // Started since the last look, by an earlier step of this round.
+      ...Object.values(record.containers)
+        .filter(({ ended }) => ended === undefined)
+        .map(({ id }) => id),
+    ]);
+    await filedUnder(SETUP, 'FailedCreatePodContainer', () =>
+      this.#parts.cgroups.killStrays(pod.metadata.uid, (id) => live.has(id)),
+    );
   }
 
   async #createSandbox(context: PodContext, attempt: number, signal: AbortSignal): Promise<void> {
@@ -113,8 +137,12 @@ export class StepExecutor {
 
   async #tearDown(context: PodContext, signal: AbortSignal): Promise<void> {
     const { uid } = context.pod.metadata;
-    await filedUnder(SETUP, 'FailedUnMount', () => this.#parts.volumes.tearDown(uid, signal));
+    const unmounted = filedUnder(SETUP, 'FailedUnMount', () => this.#parts.volumes.tearDown(uid, signal));
+    // Before the cgroup goes, or a memory volume's pages would be charged to the group above. But what runs there
+    // without the runtime's knowledge may be what keeps a volume busy: then it must go first.
+    await unmounted.catch(() => undefined);
     await filedUnder(SETUP, 'FailedKillPod', () => this.#parts.cgroups.remove(uid));
+    await unmounted;
     this.#parts.images.forget(uid);
     context.setUp = undefined;
     context.isTornDown = true;

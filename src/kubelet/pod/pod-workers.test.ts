@@ -96,7 +96,7 @@ describe('PodWorkers', () => {
     bed.workers.setDesired([makePod('job', { restartPolicy, containers: [{}] })]);
     await bed.until(() => bed.running().length === 1);
     await bed.run(2000);
-    await bed.until(() => bed.status('job')?.phase === phase && !bed.mounted.has('uid-job'));
+    await bed.runUntil(() => bed.status('job')?.phase === phase && !bed.mounted.has('uid-job'));
     expect(bed.cgroups.size).toBe(0);
     expect([...bed.runtime.machine.sandboxes.values()].map((each) => each.state)).toEqual([
       'SANDBOX_NOTREADY',
@@ -116,7 +116,7 @@ describe('PodWorkers', () => {
     bed.workers.setDesired([makePod('job', { restartPolicy: 'OnFailure', containers: [{}] })]);
     await bed.until(() => bed.running().length === 1);
     await bed.run(5000);
-    await bed.until(() => bed.status('job')?.phase === 'Succeeded');
+    await bed.runUntil(() => bed.status('job')?.phase === 'Succeeded');
     expect(bed.container('job')?.restartCount).toBe(1);
   });
 
@@ -135,7 +135,7 @@ describe('PodWorkers', () => {
       message: 'containers with incomplete status: [one two]',
     });
     await bed.run(10_000);
-    await bed.until(() => bed.running().includes('main#0'));
+    await bed.runUntil(() => bed.running().includes('main#0'));
     expect(bed.container('app', 'two')).toMatchObject({
       restartCount: 1,
       ready: true,
@@ -151,7 +151,7 @@ describe('PodWorkers', () => {
     ]);
     await bed.until(() => bed.running().length === 1);
     await bed.run(1000);
-    await bed.until(() => bed.status('app')?.phase === 'Failed');
+    await bed.runUntil(() => bed.status('app')?.phase === 'Failed');
     expect(bed.container('app')?.state?.waiting?.reason).toBe('PodInitializing');
     expect(bed.running()).toEqual([]);
   });
@@ -171,9 +171,9 @@ describe('PodWorkers', () => {
     await bed.until(() => bed.running().includes('init#0'));
     expect(bed.running()).toEqual(['init#0', 'side#0']);
     await bed.run(2000);
-    await bed.until(() => bed.running().includes('main#0'));
+    await bed.runUntil(() => bed.running().includes('main#0'));
     await bed.run(6000);
-    await bed.until(() => bed.running().includes('side#1'));
+    await bed.runUntil(() => bed.running().includes('side#1'));
     bed.runtime.script.clear();
     bed.workers.setDesired([]);
     await bed.until(() => bed.workers.snapshots().length === 0);
@@ -195,7 +195,7 @@ describe('PodWorkers', () => {
     ]);
     await bed.until(() => bed.running().includes('main#0'));
     await bed.run(2000);
-    await bed.until(() => bed.running().length === 0);
+    await bed.runUntil(() => bed.running().length === 0);
     await bed.until(() => bed.status('job')?.phase === 'Succeeded');
   });
 
@@ -207,7 +207,7 @@ describe('PodWorkers', () => {
     await bed.run(3000);
     expect(bed.running()).toEqual(['main#0']);
     await bed.run(3000);
-    await bed.until(() => bed.workers.snapshots().length === 0);
+    await bed.runUntil(() => bed.workers.snapshots().length === 0);
     expect(bed.runtime.machine.sandboxes.size).toBe(0);
     expect(bed.runtime.machine.containers.size).toBe(0);
     expect([bed.cgroups.size, bed.mounted.size]).toEqual([0, 0]);
@@ -223,7 +223,7 @@ describe('PodWorkers', () => {
     expect(bed.running()).toEqual(['main#0']);
     bed.workers.end('uid-web', { gracePeriodSeconds: 0, forget: true });
     await bed.run(3000);
-    await bed.until(() => bed.workers.snapshots().length === 0);
+    await bed.runUntil(() => bed.workers.snapshots().length === 0);
   });
 
   test('pods of one name take turns', async () => {
@@ -237,7 +237,9 @@ describe('PodWorkers', () => {
       bed.workers.snapshots().find(({ context }) => context.pod.metadata.uid === 'v2')?.waits[0]?.reason,
     ).toBe('NameInUse');
     await bed.run(8000);
-    await bed.until(() => bed.status('web')?.phase === 'Running' && bed.runtime.machine.sandboxes.size === 1);
+    await bed.runUntil(
+      () => bed.status('web')?.phase === 'Running' && bed.runtime.machine.sandboxes.size === 1,
+    );
     expect([...bed.runtime.machine.sandboxes.values()][0]?.config.metadata.uid).toBe('v2');
   });
 
@@ -250,7 +252,9 @@ describe('PodWorkers', () => {
     await bed.run(1000);
     bed.workers.setDesired([pod]);
     await bed.run(5000);
-    await bed.until(() => bed.status('web')?.phase === 'Running' && bed.container('web')?.restartCount === 0);
+    await bed.runUntil(
+      () => bed.status('web')?.phase === 'Running' && bed.container('web')?.restartCount === 0,
+    );
   });
 
   test('an edited pod under a fixed UID takes the place of its older self, also across a restart', async () => {
@@ -274,12 +278,12 @@ describe('PodWorkers', () => {
     bed.workers.setDesired([makePod('web', { initContainers: [{ name: 'init' }], containers: [{}] })]);
     await bed.until(() => bed.running().length === 1);
     await bed.run(1000);
-    await bed.until(() => bed.running().includes('main#0'));
+    await bed.runUntil(() => bed.running().includes('main#0'));
     const [sandbox] = bed.runtime.machine.sandboxes.keys();
     bed.runtime.killSandbox(sandbox ?? '');
     bed.workers.markDirty('uid-web');
     await bed.run(1000);
-    await bed.until(() => bed.running().includes('main#1'));
+    await bed.runUntil(() => bed.running().includes('main#1'));
     expect(bed.container('web', 'init')?.restartCount).toBe(1);
     expect([...bed.runtime.machine.sandboxes.values()].map((each) => each.config.metadata.attempt)).toEqual([
       0, 1,
@@ -322,6 +326,34 @@ describe('PodWorkers', () => {
     expect(bed.container('a')?.restartCount).toBe(0);
   });
 
+  test('before a container starts again, whatever else runs under the ID of its last instance goes', async () => {
+    bed.runtime.behave('main', { exitAfter: { ms: 1000, code: 1 } });
+    bed.workers.setDesired([makePod('web', { containers: [{}, { name: 'other' }] })]);
+    await bed.until(() => bed.running().length === 2);
+    const id = (name: string): string =>
+      [...bed.runtime.machine.containers.values()].find((each) => each.config.metadata.name === name)?.id ??
+      '';
+    bed.strays.clear();
+    await bed.run(1500);
+    await bed.runUntil(() => bed.running().includes('main#1'));
+    const spares = bed.strays.get('uid-web');
+    expect([id('main'), id('other'), 'unheard of'].map((each) => spares?.(each))).toEqual([
+      false,
+      true,
+      false,
+    ]);
+  });
+
+  test('containers that start in one round are no strays to each other', async () => {
+    bed.workers.setDesired([makePod('web', { containers: [{ name: 'a' }, { name: 'b' }] })]);
+    await bed.until(() => bed.running().length === 2);
+    bed.runtime.reboot();
+    bed.workers.markDirty('uid-web');
+    await bed.until(() => bed.running().join() === 'a#1,b#1');
+    const spares = bed.strays.get('uid-web');
+    expect(spares?.(bed.runtime.newest('a')?.id ?? '')).toBe(true);
+  });
+
   test('a pod that has ended shows its address also to a new agent', async () => {
     bed.runtime.behave('main', { exitAfter: { ms: 1000, code: 0 } });
     const pod = makePod('job', { restartPolicy: 'Never', containers: [{}] });
@@ -360,7 +392,7 @@ describe('PodWorkers', () => {
       reason: 'FailedCreatePodSandBox',
     });
     await bed.run(1500);
-    await bed.until(() => bed.status('web')?.phase === 'Running');
+    await bed.runUntil(() => bed.status('web')?.phase === 'Running');
   });
 
   test('one container that can not be created does not hold up the next', async () => {
@@ -370,7 +402,7 @@ describe('PodWorkers', () => {
     await bed.until(() => bed.container('web', 'bad')?.state?.waiting?.reason === 'CreateContainerError');
     expect(bed.container('web', 'bad')?.state?.waiting?.message).toContain('no such mount');
     await bed.run(2000);
-    await bed.until(() => bed.running().includes('bad#0'));
+    await bed.runUntil(() => bed.running().includes('bad#0'));
   });
 
   test('a start error shows RunContainerError and backs off', async () => {
@@ -415,7 +447,7 @@ describe('PodWorkers', () => {
     expect(bed.running()).toEqual([]);
     bed.volumeFailure = undefined;
     await bed.run(2000);
-    await bed.until(() => bed.status('web')?.phase === 'Running');
+    await bed.runUntil(() => bed.status('web')?.phase === 'Running');
   });
 
   test('nothing happens to pods while the runtime is away, and all goes on afterwards', async () => {
@@ -428,7 +460,7 @@ describe('PodWorkers', () => {
     expect(bed.workers.snapshots()[0]?.waits[0]?.reason).toBe('RuntimeTrouble');
     bed.runtime.restore();
     await bed.run(3000);
-    await bed.until(() => bed.workers.snapshots()[0]?.waits.length === 0);
+    await bed.runUntil(() => bed.workers.snapshots()[0]?.waits.length === 0);
     expect(bed.container('web')?.restartCount).toBe(0);
   });
 });

@@ -74,6 +74,11 @@ export interface PodVolumes {
 export interface PodCgroups {
   /** Makes the pod's cgroup with its limits and returns it as CRI's `cgroup_parent`. Idempotent. */
   ensure(pod: AgentPod): Promise<string>;
+  /**
+   * Kills what runs below the pod's cgroup under the ID of a container or sandbox of which `isLive` says that it
+   * can't be: the runtime lost sight of it when a call was cut off.
+   */
+  killStrays(podUid: string, isLive: (id: string) => boolean): Promise<void>;
   /** Ends whatever still runs in the pod's cgroup, of whatever QoS class, and removes it. Idempotent. */
   remove(podUid: string): Promise<void>;
 }

@@ -41,7 +41,7 @@ const shares = async (value: number): Promise<string> => ((await isV2()) ? weigh
 const memory = (group: string): Promise<string> =>
   limit(group, 'memory', 'memory.limit_in_bytes', 'memory.max');
 
-const groups = (qos: string, view: PodView): { pod: string; of(name: string): string } => {
+const groups = (qos: string, view: PodView): { pod: string; of: (name: string) => string } => {
   const pod = `kubepods/${qos === '' ? '' : `${qos}/`}pod${view.pod.metadata?.uid}`;
   return { pod, of: (name) => `${pod}/${statusOf(view, name)?.containerID?.replace('containerd://', '')}` };
 };

@@ -79,7 +79,7 @@ const readyImage: ImageState = {
 };
 
 /** How long the disk may keep a round on a busy machine. */
-const QUIET_MS = 100;
+const QUIET_MS = 400;
 
 export class PodBed {
   readonly clock = new FakeClock(undefined, () => this.#settle());
@@ -92,6 +92,8 @@ export class PodBed {
   };
   readonly cgroups = new Set<string>();
   readonly mounted = new Set<string>();
+  /** By pod: what the last search for strays was told to spare. */
+  readonly strays = new Map<string, (id: string) => boolean>();
   images = new ScriptedImages();
   events = new EventLog(this.clock, silentLogger, 'node');
   volumeFailure: Error | undefined;
@@ -116,6 +118,16 @@ export class PodBed {
   async run(ms: number): Promise<void> {
     await this.clock.advance(ms);
     await this.until(() => true);
+  }
+
+  /** Moves time on, a little at a time and a minute at most, until `condition` holds. */
+  async runUntil(condition: () => boolean): Promise<void> {
+    for (let passed = 0; passed < 60_000; passed += 100) {
+      await this.#settle();
+      if (condition()) return;
+      await this.clock.advance(100);
+    }
+    throw new Error(`never came true: ${condition.toString()}`);
   }
 
   /** Lets the agent work, without time passing on its clock, until `condition` holds. */
@@ -208,6 +220,10 @@ export class PodBed {
         ensure: (pod) => {
           this.cgroups.add(pod.metadata.uid);
           return Promise.resolve(`/kubepods/pod${pod.metadata.uid}`);
+        },
+        killStrays: (uid, isLive) => {
+          this.strays.set(uid, isLive);
+          return Promise.resolve();
         },
         remove: (uid) => {
           this.cgroups.delete(uid);
