@@ -14,7 +14,7 @@ import type { Summary } from './bed/summary.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-const minutes = Number(process.env['NODELET_TEST_MINUTES'] ?? 14);
+const minutes = Number(process.env['NODELET_TEST_MINUTES'] ?? 30);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

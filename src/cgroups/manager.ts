@@ -93,7 +93,7 @@ export class PodCgroupManager {
   /** `set`: the group has exactly these limits; `adjust`: limits that aren't named stay. */
   async #make(name: CgroupName, limits: CgroupLimits, how: 'set' | 'adjust'): Promise<string> {
     const path = this.#naming.path(name);
-    await this.#slices?.ensure(path, limits);
+    await this.#slices?.ensure(path, limits, how);
     const fresh = await this.#tree.make(path);
     if (how === 'set') await this.#tree.limit(path, limits, fresh);
     else await this.#tree.adjust(path, limits);

@@ -31,7 +31,7 @@ const limits = { cpuShares: 1024, cpuQuotaUs: 15_500, cpuPeriodUs: 100_000, memo
 describe('SystemdSlices', () => {
   test('a new slice is a transient unit below its parent, with all limits as properties', async () => {
     const { run, calls } = fakeSystemd();
-    await new SystemdSlices(run, systemClock, 2).ensure(PATH, limits);
+    await new SystemdSlices(run, systemClock, 2).ensure(PATH, limits, 'set');
     expect(calls).toHaveLength(1);
     const call = calls[0] ?? [];
     expect(call[0]).toBe('busctl');
@@ -46,10 +46,14 @@ describe('SystemdSlices', () => {
 
   test('v1 has its own names for shares and memory', async () => {
     const { run, calls } = fakeSystemd();
-    await new SystemdSlices(run, systemClock, 1).ensure('/kubepods.slice', {
-      cpuShares: 512,
-      memoryBytes: 9,
-    });
+    await new SystemdSlices(run, systemClock, 1).ensure(
+      '/kubepods.slice',
+      {
+        cpuShares: 512,
+        memoryBytes: 9,
+      },
+      'set',
+    );
     const text = (calls[0] ?? []).join(' ');
     expect(text).toContain('CPUShares t 512');
     expect(text).toContain('MemoryLimit t 9');
@@ -60,8 +64,8 @@ describe('SystemdSlices', () => {
     const { run, calls, states } = fakeSystemd();
     states.set('kubepods-podx.slice', 'active');
     const slices = new SystemdSlices(run, systemClock, 2);
-    await slices.ensure(PATH, { cpuShares: 2 });
-    await slices.ensure(PATH, limits);
+    await slices.ensure(PATH, { cpuShares: 2 }, 'set');
+    await slices.ensure(PATH, limits, 'set');
     const head = [
       'systemctl',
       '--no-pager',
@@ -84,10 +88,19 @@ describe('SystemdSlices', () => {
     ]);
   });
 
+  test('what an administrator has set on an active slice stays where nothing is asked for', async () => {
+    const { run, calls, states } = fakeSystemd();
+    states.set('kubepods.slice', 'active');
+    const slices = new SystemdSlices(run, systemClock, 2);
+    await slices.ensure('/kubepods.slice', {}, 'adjust');
+    await slices.ensure('/kubepods.slice', { cpuShares: 2 }, 'adjust');
+    expect(calls.map((call) => call.slice(call.indexOf('kubepods.slice') + 1))).toEqual([['CPUWeight=1']]);
+  });
+
   test('a failed unit is reset first', async () => {
     const { run, calls, states } = fakeSystemd();
     states.set('kubepods-podx.slice', 'failed');
-    await new SystemdSlices(run, systemClock, 2).ensure(PATH, {});
+    await new SystemdSlices(run, systemClock, 2).ensure(PATH, {}, 'set');
     expect(calls.map((call) => call.find((word) => /reset|Start/.test(word)))).toEqual([
       'reset-failed',
       'StartTransientUnit',

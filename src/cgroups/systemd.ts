@@ -42,11 +42,14 @@ export class SystemdSlices {
     this.#version = cgroupVersion;
   }
 
-  /** Makes the slice of the path, or gives an existing one these limits; what is undefined becomes unlimited. */
-  async ensure(path: string, limits: CgroupLimits): Promise<void> {
+  /**
+   * Makes the slice of the path, or gives an existing one these limits. What is undefined becomes unlimited with
+   * `set`, and stays as it is with `adjust`.
+   */
+  async ensure(path: string, limits: CgroupLimits, how: 'set' | 'adjust'): Promise<void> {
     const state = await this.#state(path);
     if (state === 'active') {
-      await this.#setProperties(path, this.#settings(limits, true));
+      await this.#setProperties(path, this.#settings(limits, how === 'set'));
       return;
     }
     if (state === 'failed') await this.#systemctl(['reset-failed', '--', unitOf(path)]);

@@ -37,8 +37,8 @@ import { prepareSubPath } from '#volumes/sub-path.ts';
 import type { Machine } from './machine.ts';
 
 /**
- * How many sandboxes and containers are made at once. Most of the work is the processor's: more than keep it busy make
- * each of them slower and none of them sooner (docs/benchmarks.md); containerd gains nothing beyond eight.
+ * How many sandboxes and containers are made at once. Most of their work is the processor's: more than keep it busy
+ * make each of them slower and none of them sooner. docs/benchmarks.md has the figures, of small machines only.
  */
 const startsAtOnce = (processors: number): number => Math.min(processors + 1, 8);
 

@@ -61,3 +61,11 @@ export const identity = (view: PodView): unknown => ({
     ...(view.pod.status?.containerStatuses ?? []),
   ].map(({ name, containerID, restartCount }) => [name, containerID, restartCount]),
 });
+
+/**
+ * Whether a pod with restartPolicy Never has had its one run. Where the agent was killed in the middle of
+ * StartContainer, containerd may call that a failed start; nobody then knows whether it ran, so it must not run again.
+ */
+export const hadItsRun = (view: PodView): boolean =>
+  view.pod.status?.phase === 'Succeeded' ||
+  (view.pod.status?.phase === 'Failed' && statusOf(view)?.state?.terminated?.reason === 'StartError');

@@ -9,12 +9,10 @@ import { sleep } from '#lib/clock.ts';
 import type { Clock } from '#lib/clock.ts';
 import { InternalError } from '#lib/errors.ts';
 import type { Logger } from '#lib/logger.ts';
+import { removeResults } from './cni-results.ts';
 import { renderRemoval } from './firewall.ts';
 import type { Layout } from './layout.ts';
 import { conflistPath, rangeOfConflist } from './network.ts';
-
-/** Where libcni caches the results of every network on the machine; the place can't be configured. */
-const cniResults = '/var/lib/cni/results';
 
 export interface RemainsOptions {
   layout: Layout;
@@ -88,18 +86,7 @@ async function removeNetwork({ layout, log, signal }: RemainsOptions): Promise<v
     () => undefined,
   );
   if (bridge !== undefined) await run('ip', ['link', 'delete', 'dev', layout.bridge], { signal, env });
-  await removeResults(layout.bridge);
-}
-
-/** Every sandbox has one for its network, named for that, and one for its loopback link, named for all alike. */
-async function removeResults(network: string): Promise<void> {
-  const names = ((await listDir(cniResults)) ?? []).map((entry) => entry.name);
-  const own = names.filter((name) => name.startsWith(`${network}-`));
-  const sandboxes = own.map((name) => name.slice(network.length + 1, name.lastIndexOf('-')));
-  const loopbacks = sandboxes.map((id) => `cni-loopback-${id}-lo`);
-  for (const name of names) {
-    if (own.includes(name) || loopbacks.includes(name)) await removeFile(join(cniResults, name));
-  }
+  await removeResults(layout.bridge, layout.state);
 }
 
 /**

@@ -73,9 +73,12 @@ test('garbage: dead containers and sandboxes are bounded, and their logs go with
     return (await node.containerd.ctr('containers', 'list', '-q', filter)).split('\n').filter(Boolean);
   };
   for (let round = 1; round <= 3; round += 1) {
+    const alive = await node.agent.waitFor(async () => {
+      const tasks = await node.containerd.ctr('tasks', 'list');
+      const lines = tasks.split('\n').filter((line) => line.includes('RUNNING'));
+      return (await of('sandbox')).find((id) => lines.some((line) => line.startsWith(id)));
+    });
     const known = await of('sandbox');
-    const tasks = await node.containerd.ctr('tasks', 'list', '-q');
-    const alive = known.find((id) => tasks.includes(id)) ?? '';
     await node.containerd.ctr('tasks', 'kill', '--signal', 'SIGKILL', alive);
     await node.agent.waitFor(async () => (await of('sandbox')).some((id) => !known.includes(id)));
   }

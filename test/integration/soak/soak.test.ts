@@ -10,9 +10,8 @@ import { startAgent } from '#test/bed/agent.ts';
 import type { TestAgent } from '#test/bed/agent.ts';
 import { containerdVersion, startContainerd } from '#test/bed/containerd.ts';
 import type { TestContainerd } from '#test/bed/containerd.ts';
-import { identity, isRunning } from '#test/bed/manifests.ts';
-import { leftovers, takeNodeInventory } from '#test/bed/node-inventory.ts';
-import type { NodeInventory } from '#test/bed/node-inventory.ts';
+import { hadItsRun, identity, isRunning } from '#test/bed/manifests.ts';
+import { finallyLeft, takeNodeInventory } from '#test/bed/node-inventory.ts';
 import type { PodView } from '#server/view.ts';
 import { Edits } from './edits.ts';
 import type { Slot } from './edits.ts';
@@ -39,7 +38,7 @@ const versionOf = ({ pod }: PodView): number => Number(pod.spec?.containers[0]?.
 
 function isSettled(slot: Slot, view: PodView | undefined): boolean {
   if (view === undefined || view.terminating || versionOf(view) !== slot.version) return false;
-  if (slot.kind === 'job') return view.pod.status?.phase === 'Succeeded';
+  if (slot.kind === 'job') return hadItsRun(view);
   if (slot.kind === 'crash') return view.pod.status?.containerStatuses?.[0]?.state?.waiting !== undefined;
   return isRunning(view);
 }
@@ -70,34 +69,6 @@ async function expectDesired(slots: readonly Slot[]): Promise<void> {
     return found.length === running.length + sandboxes && found;
   });
   expect(settled).toEqual(expect.arrayContaining(running));
-}
-
-type Leftovers = Partial<Record<keyof NodeInventory, unknown[]>>;
-
-/**
- * A killed agent takes its unanswered calls with it, and containerd cuts off the CNI plugins, shims and sandboxes that
- * it was making. What these leave can't be seen through CRI. Sandboxes appear there when containerd starts again, and
- * then go. Two things stay for good, which no client of CRI can name: shims that watch nothing, and rules for addresses
- * that nobody has any more, which the bridge plugin finds no second time.
- */
-const ofTheAgent = async ({
-  podFolders,
-  logFolders,
-  logLinks,
-  volumeMounts,
-  cgroups,
-}: Leftovers): Promise<Leftovers> =>
-  Object.fromEntries(
-    Object.entries({ podFolders, logFolders, logLinks, volumeMounts, cgroups }).filter(([, list]) => list),
-  );
-
-async function butDebris({ natRules: _rules, shims = [], ...rest }: Leftovers): Promise<Leftovers> {
-  const watching: unknown[] = [];
-  for (const shim of shims as NodeInventory['shims']) {
-    const children = await readFile(`/proc/${shim.pid}/task/${shim.pid}/children`, 'utf8').catch(() => '');
-    if (children.trim() !== '') watching.push(shim);
-  }
-  return { ...rest, ...(watching.length > 0 ? { shims: watching } : {}) };
 }
 
 test(`${EDITS} random edits and ${KILLS} kills`, { timeout: 400_000 }, async (context) => {
@@ -153,19 +124,7 @@ test(`${EDITS} random edits and ${KILLS} kills`, { timeout: 400_000 }, async (co
       .split('\n')
       .filter(Boolean);
     expect(runs.length).toBe(new Set(runs).size);
-    const left = async (): Promise<Leftovers> =>
-      leftovers(before, await takeNodeInventory(containerd, agent));
-    const expectNone = async (of: (found: Leftovers) => Promise<Leftovers>): Promise<void> => {
-      const none = async (): Promise<boolean> => Object.keys(await of(await left())).length === 0;
-      await agent.waitFor(none, 90_000).catch(() => undefined);
-      expect(await of(await left())).toEqual({});
-    };
-    await expectNone(ofTheAgent);
-    const debris = Object.entries(await left()).map(([kind, list]) => `${list.length} ${kind}`);
-    console.log(`soak: left until containerd starts again: ${debris.join(', ') || 'nothing'}`);
-    await containerd.restart();
-    await agent.restart();
-    await expectNone(butDebris);
+    expect(await finallyLeft(containerd, agent, before)).toEqual({});
   } catch (error) {
     console.log(`soak: edits with seed ${random.seed}:\n${history.join('\n')}`);
     throw error;

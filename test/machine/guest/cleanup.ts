@@ -1,7 +1,7 @@
 /** `nodelet standalone --cleanup` leaves nothing. */
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { groupsIn, nodelet, processesNamed, run } from './machine.ts';
-import { check, equal } from './report.ts';
+import { check, equal, tell } from './report.ts';
 
 const snapshotFile = '/var/lib/machine-test/mounts-before';
 
@@ -40,7 +40,7 @@ export async function cleanUp(): Promise<void> {
       'groups',
     );
     equal(
-      groupsIn('system.slice').filter((name) => name.includes('nodelet')),
+      groupsIn('system.slice').filter((name) => name.startsWith('nodelet')),
       [],
       'groups of systemd',
     );
@@ -59,12 +59,14 @@ export async function cleanUp(): Promise<void> {
       'units',
     );
   });
+  const results = '/var/lib/cni/results';
+  for (const name of listed(results)) tell('NOTE', readFileSync(`${results}/${name}`, 'utf8'));
   await check('standalone --cleanup leaves no mount, folder, link or rule', async () => {
     equal(mounts(), [], 'mounts');
     equal(existsSync('/run/nodelet'), false, '/run/nodelet exists');
     equal(listed('/var/lib/nodelet'), [], '/var/lib/nodelet');
     equal(listed('/run/containerd/s'), [], 'sockets of shims');
-    equal(listed('/var/lib/cni/results'), [], 'results of CNI');
+    equal(listed(results), [], 'results of CNI');
     equal(listed('/run/netns'), [], 'network namespaces');
     equal(listed('/var/log/pods'), [], '/var/log/pods');
     equal(listed('/var/log/containers'), [], '/var/log/containers');

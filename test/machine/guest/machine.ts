@@ -122,11 +122,22 @@ export function processesNamed(name: string): string[] {
     });
 }
 
-/** What a service of nodelet logged as a warning or an error (pino's levels 40 and up). */
+interface LogLine {
+  level?: number;
+  msg?: string;
+  err?: { message?: string };
+}
+
+/** What a service of nodelet logged as a warning or an error (pino's levels 40 and up), and all that isn't its own. */
 export async function warningsOf(unit: string): Promise<string> {
   const text = await run('journalctl', '--no-pager', '-o', 'cat', '-u', unit);
   return text
     .split('\n')
-    .filter((line) => line !== '' && !/"level":[1-3]0,/.test(line))
+    .filter((line) => line !== '')
+    .flatMap((line) => {
+      if (!line.startsWith('{')) return [line];
+      const { level = 0, msg = '', err } = JSON.parse(line) as LogLine;
+      return level < 40 ? [] : [`${msg}${err?.message === undefined ? '' : `: ${err.message}`}`];
+    })
     .join('\n');
 }
