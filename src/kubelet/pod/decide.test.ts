@@ -285,6 +285,22 @@ describe('decide', () => {
     expect(decision.waits[0]).toMatchObject({ reason: 'CrashLoopBackOff', until: NOW + 16_000 });
   });
 
+  test('a start that failed here explains nothing once the container runs, or has run for good', () => {
+    const failures = new Map([
+      ['container a', { reason: 'RunContainerError', message: 'already starting', retryAt: NOW + 5 }],
+    ]);
+    const shown = (state: PodState): unknown => {
+      const { waiting, waits } = decide(state);
+      return {
+        waiting: waiting.size,
+        waits: waits.filter(({ reason }) => reason === 'RunContainerError').length,
+      };
+    };
+    expect(shown(stateOf(one, { failures }))).toEqual({ waiting: 1, waits: 1 });
+    expect(shown(stateOf(one, { failures, seen: [{ name: 'a' }] }))).toEqual({ waiting: 0, waits: 0 });
+    expect(shown(stateOf(never, { failures, seen: [exited('a', 1)] }))).toEqual({ waiting: 0, waits: 0 });
+  });
+
   test('a container that was started and is nowhere to be found counts as ended', () => {
     const record = newRecord(never, '');
     record.containers['a'] = { attempt: 0, id: 'a-0', sandboxId: 'sb0' };

@@ -1,8 +1,11 @@
+import { containerHash } from './container-hash.ts';
 import { decideApps } from './decide-apps.ts';
 import { decideEnd, decideTerminal, terminalOf } from './decide-end.ts';
 import { decideInit } from './decide-init.ts';
 import { currentSandbox, decideSandbox } from './decide-sandbox.ts';
-import { type Decision, type PodState, SANDBOX, SETUP, emptyDecision } from './decision.ts';
+import { type Decision, type PodState, containerSubject, emptyDecision } from './decision.ts';
+import type { ContainerView } from './instances.ts';
+import { isDone } from './restart-policy.ts';
 import { killRunning, specGrace } from './stopping.ts';
 
 /**
@@ -47,16 +50,22 @@ export function decide(state: PodState): Decision {
   return decision;
 }
 
+/** A start that failed here may have been made after all, by a call of an earlier agent that went on. */
+function isOver(state: PodState, view: ContainerView): boolean {
+  const { spec, current } = view;
+  return isDone(state.pod, view) || (current?.state === 'running' && current.hash === containerHash(spec));
+}
+
 function explainFailures(state: PodState, decision: Decision): void {
   for (const [subject, failure] of state.failures) {
+    const container = state.containers.find(({ spec }) => subject === containerSubject(spec.name));
+    if (container !== undefined && isOver(state, container)) continue;
     decision.waits.push({
       subject,
       reason: failure.reason,
       message: failure.message,
       ...(failure.retryAt > state.now ? { until: failure.retryAt } : {}),
     });
-    if (subject === SETUP || subject === SANDBOX) continue;
-    const container = state.containers.find(({ spec }) => subject === `container ${spec.name}`);
     if (container !== undefined && container.current?.state !== 'running') {
       decision.waiting.set(container.spec.name, { reason: failure.reason, message: failure.message });
     }
