@@ -1,8 +1,9 @@
 /**
  * `node test/run.ts [--unit | --containerd MAJOR.MINOR]… [FILTER…]`: the unit tests, then the integration tests
- * once a containerd, each time in a test bed of its own (scripts/isolate). FILTER picks test files as vitest does.
+ * once a containerd, each file in a test bed of its own (scripts/isolate): what one leaves behind is not the next
+ * one's trouble. FILTER picks test files as vitest does.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { glob, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,6 +59,7 @@ async function runProject(
   title: string,
   env: NodeJS.ProcessEnv,
   start: Start,
+  files: readonly string[] = positionals,
 ): Promise<void> {
   if (stopped !== undefined) return;
   say(`\n== ${title}`);
@@ -74,7 +76,7 @@ async function runProject(
   ];
   command.push('--reporter=default', `--reporter=${join(root, 'test/bed/summary.ts')}`);
   if (values['test-name'] !== undefined) command.push('-t', values['test-name']);
-  const run = await start([...command, ...positionals], { ...env, NODELET_TEST_SUMMARY: file });
+  const run = await start([...command, ...files], { ...env, NODELET_TEST_SUMMARY: file });
   current = run;
   if (stopped !== undefined) run.kill();
   const status = await run.status;
@@ -88,6 +90,15 @@ async function runProject(
   total.skipped.push(...summary.skipped.map((skip) => ({ ...skip, name: `${title}: ${skip.name}` })));
   if (status !== 0 && summary.failed.length === 0)
     total.failed.push(`${title}: vitest ended with status ${status}`);
+}
+
+/** The test files that the filters pick, in a steady order. */
+async function integrationFiles(): Promise<string[]> {
+  const files: string[] = [];
+  for await (const file of glob('test/integration/**/*.test.ts', { cwd: root })) {
+    if (positionals.length === 0 || positionals.some((each) => file.includes(each))) files.push(file);
+  }
+  return files.sort();
 }
 
 try {
@@ -109,9 +120,10 @@ try {
         NODELET_TEST_CONTAINERD_VERSION: version.version,
         TMPDIR: '/run/bed/tmp',
       };
-      await runProject('integration', title, env, (command, more) =>
-        isolate('nodelet-test', command, { ...env, ...more }),
-      );
+      for (const file of await integrationFiles()) {
+        const start: Start = (command, more) => isolate('nodelet-test', command, { ...env, ...more });
+        await runProject('integration', `${title}: ${file}`, env, start, [file]);
+      }
     }
   }
 } catch (error) {
