@@ -1,4 +1,4 @@
-import { type Decision, type Ending, type PodState, SETUP, heldUp } from './decision.ts';
+import { type Decision, type Ending, type PodState, REMOVAL, SETUP, heldUp } from './decision.ts';
 import { isDone } from './restart-policy.ts';
 import type { PodRecord } from './record.ts';
 import type { Step } from './steps.ts';
@@ -25,7 +25,7 @@ export function decideTerminal(state: PodState, decision: Decision): void {
 /** Ends a pod that its owner, or the agent, wants gone. */
 export function decideEnd(state: PodState, ending: Ending, decision: Decision): void {
   decision.terminal = state.record?.terminal;
-  if (heldUp(state, decision, SETUP)) return;
+  if (heldUp(state, decision, SETUP) || heldUp(state, decision, REMOVAL)) return;
   const steps: Step[] = [
     ...killRunning(state, ending.gracePeriodSeconds),
     ...stopSandboxes(state, state.sandboxes),

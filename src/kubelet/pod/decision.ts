@@ -19,6 +19,8 @@ export interface Failure {
 /** What failures are filed under. */
 export const SETUP = 'pod';
 export const SANDBOX = 'sandbox';
+/** The removal of an ended pod's sandboxes. */
+export const REMOVAL = 'removal';
 export const containerSubject = (name: string): string => `container ${name}`;
 
 /** That the pod is to end, and how. */

@@ -5,7 +5,7 @@ import { InternalError } from '#lib/errors.ts';
 import { type Paths, containerLogLink, podLogDir } from '../paths.ts';
 import { type NodeDns, podDns } from '../spec/dns.ts';
 import { sandboxConfig } from '../spec/sandbox-config.ts';
-import { SANDBOX, SETUP } from './decision.ts';
+import { REMOVAL, SANDBOX, SETUP } from './decision.ts';
 import type { ContainerKiller } from './kill-containers.ts';
 import { CONTAINER_NAME_LABEL } from './labels.ts';
 import type { PodObserver } from './observer.ts';
@@ -47,7 +47,7 @@ export class StepExecutor {
       createSandbox: (context, step, signal) => this.#createSandbox(context, step.attempt, signal),
       stopSandbox: (context, step) => this.#stopSandbox(context, step.id),
       removeSandbox: (_context, step) =>
-        filedUnder(SETUP, 'FailedKillPod', () => goneIsFine(this.#runtime.removePodSandbox(step.id))),
+        filedUnder(REMOVAL, 'FailedKillPod', () => goneIsFine(this.#runtime.removePodSandbox(step.id))),
       requestImage: async (_context, step) => parts.images.request(step.request),
       startContainer: async (context, step, signal) => {
         if (step.attempt > 0) await this.#killStrays(context);

@@ -226,6 +226,19 @@ describe('PodWorkers', () => {
     await bed.runUntil(() => bed.workers.snapshots().length === 0);
   });
 
+  test('a sandbox that can not be removed is tried again ever more rarely', async () => {
+    bed.workers.setDesired([makePod('web', { containers: [{}] })]);
+    await bed.until(() => bed.running().length === 1);
+    for (let i = 0; i < 4; i++) bed.runtime.script.failNext('RemovePodSandbox', 'UNKNOWN', 'cannot delete');
+    bed.workers.setDesired([]);
+    await bed.run(7500);
+    const removals = (): number => bed.changes().filter((each) => each.startsWith('RemovePodSandbox')).length;
+    // At once, then after 1, 2, 4 and 8 seconds.
+    expect(removals()).toBe(4);
+    await bed.runUntil(() => bed.workers.snapshots().length === 0);
+    expect(removals()).toBe(5);
+  });
+
   test('pods of one name take turns', async () => {
     bed.runtime.behave('main', { ignoresTerm: true });
     bed.workers.setDesired([makePod('web', { terminationGracePeriodSeconds: 10, containers: [{}] }, 'v1')]);

@@ -49,8 +49,11 @@ function isSettled(slot: Slot, view: PodView | undefined): boolean {
  * Where a pod is stuck on this, and on nothing else, containerd is restarted once, as an operator would.
  */
 async function waitPastContainerd(condition: () => Promise<boolean>): Promise<void> {
-  const soon = await agent.waitFor(condition, 45_000).catch(() => false);
-  if (soon !== false) return;
+  const soon = await agent.waitFor(condition, 45_000).then(
+    () => true,
+    () => false,
+  );
+  if (soon) return;
   const stuck = (await agent.pods()).some(
     ({ terminating, waits }) =>
       terminating && waits.some(({ message }) => message.includes('cannot delete running task')),
