@@ -30,10 +30,10 @@ function manifest({ name, kind, version }: Slot, traceFolder: string): string {
     case 'pair':
       return podManifest(name, [main(), container('second')]);
     case 'init':
-      return podManifest(name, [main(undefined, { volumeMounts: [{ name: 'work', mountPath: '/work' }] })], {
+      return podManifest(name, [main(undefined, { volumeMounts: [{ name: 'work', mountPath: '/data' }] })], {
         initContainers: [
-          container('setup', 'echo ready >/work/ready', {
-            volumeMounts: [{ name: 'work', mountPath: '/work' }],
+          container('setup', 'echo ready >/data/ready', {
+            volumeMounts: [{ name: 'work', mountPath: '/data' }],
           }),
         ],
         volumes: [{ name: 'work', emptyDir: {} }],
