@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { QuantityError, parseQuantity } from '#lib/kube/quantity.ts';
-import { parseDuration } from '../duration.ts';
+import { parseDuration } from '#lib/go-duration.ts';
 import type { FlagSpec, FlagType, FlagValue } from './flag.ts';
 
 /** A value that a flag can't take; `allowed` ends the sentence "allowed: …". */

@@ -2,10 +2,11 @@ import type { AgentPod } from '#lib/kube/types.ts';
 import type { Credential } from './credential.ts';
 import { Keyring } from './keyring.ts';
 import type { NodeCredentials } from './node-credentials.ts';
+import type { CredentialProviders } from './providers/providers.ts';
 import type { PullSecrets } from './pull-secrets.ts';
 
 export interface PodCredentialSet {
-  /** In the order in which to try them: those of the pod's secrets, then the node's. Empty: pull without. */
+  /** In the order in which to try them: those of the pod's secrets, the node's, the providers'. Empty: pull without. */
   candidates: Credential[];
   /** Names of the pod's pull secrets that can't be used. */
   missing: string[];
@@ -15,10 +16,12 @@ export interface PodCredentialSet {
 export class PodCredentials {
   readonly #secrets: PullSecrets;
   readonly #node: NodeCredentials;
+  readonly #providers: Pick<CredentialProviders, 'lookup'> | undefined;
 
-  constructor(secrets: PullSecrets, node: NodeCredentials) {
+  constructor(secrets: PullSecrets, node: NodeCredentials, providers?: Pick<CredentialProviders, 'lookup'>) {
     this.#secrets = secrets;
     this.#node = node;
+    this.#providers = providers;
   }
 
   async lookup(pod: AgentPod, repository: string): Promise<PodCredentialSet> {
@@ -32,7 +35,11 @@ export class PodCredentials {
       else keyring.add(secret.logins, secret.source);
     }
     return {
-      candidates: [...keyring.lookup(repository), ...(await this.#node.lookup(repository))],
+      candidates: [
+        ...keyring.lookup(repository),
+        ...(await this.#node.lookup(repository)),
+        ...((await this.#providers?.lookup(pod, repository)) ?? []),
+      ],
       missing,
     };
   }

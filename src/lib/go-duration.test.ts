@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseDuration } from './duration.ts';
+import { parseDuration } from './go-duration.ts';
 
 describe('parseDuration', () => {
   test.each([
