@@ -1,5 +1,6 @@
 import { readText } from '#host/files.ts';
 import { FolderWatcher } from '#host/watch.ts';
+import { sleep } from '#lib/clock.ts';
 import type { Clock } from '#lib/clock.ts';
 import { describeError } from '#lib/errors.ts';
 import type { Logger } from '#lib/logger.ts';
@@ -74,7 +75,7 @@ export class FileServing implements ServingCertificate {
         const isNew = await watcher.set([...folders].map((folder) => ({ folder })));
         await this.#look(signal);
         if (!isNew) await this.#alarm.wait(LOOK_MS, signal);
-        await new Alarm(this.#parts.clock).wait(SETTLE_MS, signal);
+        await sleep(this.#parts.clock, SETTLE_MS, signal);
       }
     } finally {
       watcher.close();

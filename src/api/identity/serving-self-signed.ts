@@ -52,7 +52,7 @@ async function ensure(
     Promise.all([readText(files.certFile), readText(files.keyFile)]),
   );
   const now = parts.clock.now();
-  if (cert !== undefined && kept !== undefined && !isSpent(parseLeaf(cert, files.certFile), now)) return;
+  if (cert !== undefined && kept !== undefined && !isSpent(cert, files.certFile, now, parts.log)) return;
   // The key stays: whenever this is cut off, the two files fit or the certificate is made anew.
   const key = kept ?? generateKey();
   parseKey(key, files.keyFile);
@@ -73,8 +73,15 @@ async function ensure(
   });
 }
 
-/** Whether it was made so (`HOST@SECONDS`) and doesn't fit the time, or has little left. */
-function isSpent(leaf: Leaf, now: number): boolean {
+/** Whether it is broken, or was made so (`HOST@SECONDS`) and doesn't fit the time or has little left. */
+function isSpent(cert: string, path: string, now: number, log: Logger): boolean {
+  let leaf: Leaf;
+  try {
+    leaf = parseLeaf(cert, path);
+  } catch (error) {
+    log.warn({ file: path, err: error }, 'broken serving certificate; making another');
+    return true;
+  }
   if (!/@\d+$/.test(leaf.commonName)) return false;
   return now < leaf.notBefore || now > leaf.notBefore + (leaf.notAfter - leaf.notBefore) * 0.9;
 }

@@ -103,23 +103,32 @@ async function decided(name: string, parts: SigningParts, signal: AbortSignal): 
   const delays = pollDelays(parts.random);
   let lastContact = parts.clock.monotonic();
   for (;;) {
-    try {
-      const request = await parts.client.get<SigningRequest>(
-        resources.certificateSigningRequests,
-        { name },
-        { signal },
-      );
+    const request = await look(name, parts, signal, () => parts.clock.monotonic() - lastContact);
+    if (request === 'gone') return undefined;
+    if (request !== 'unknown') {
       lastContact = parts.clock.monotonic();
       const certificate = certificateOf(request, name);
       if (certificate !== undefined) return certificate;
       parts.progress(waitingFor(request, name));
-    } catch (error) {
-      if (isApiNotFound(error)) return undefined;
-      const isLong = parts.clock.monotonic() - lastContact > OUT_OF_REACH_MS;
-      if (signal.aborted || isLong || !isRetryable(error)) throw error;
-      parts.progress(`certificate signing request ${name} can't be read: ${describeError(error)}`);
     }
     await sleep(parts.clock, delays.next().value, signal);
+  }
+}
+
+/** The request; `unknown` while the server can't be asked. `silentMs`: since when that is so. */
+async function look(
+  name: string,
+  { client, progress }: SigningParts,
+  signal: AbortSignal,
+  silentMs: () => number,
+): Promise<SigningRequest | 'gone' | 'unknown'> {
+  try {
+    return await client.get<SigningRequest>(resources.certificateSigningRequests, { name }, { signal });
+  } catch (error) {
+    if (isApiNotFound(error)) return 'gone';
+    if (signal.aborted || silentMs() > OUT_OF_REACH_MS || !isRetryable(error)) throw error;
+    progress(`certificate signing request ${name} can't be read: ${describeError(error)}`);
+    return 'unknown';
   }
 }
 
