@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { NodeletError, UsageError } from '#lib/errors.ts';
+import { isSingleOrDualStack, isUnspecified } from './addresses.ts';
 import type { FlagSpec } from './flags/flag.ts';
 import { parseFlags } from './flags/parse.ts';
 import { Flags } from './flags/values.ts';
@@ -16,7 +17,11 @@ export interface DaemonFlags {
 }
 
 /** Parses a daemon's command line, which has no words but flags. */
-export function parseDaemonFlags(specs: readonly FlagSpec[], args: readonly string[]): DaemonFlags {
+export function parseDaemonFlags(
+  specs: readonly FlagSpec[],
+  args: readonly string[],
+  program = 'kubelet',
+): DaemonFlags {
   // `--version` alone is a boolean to its user; elsewhere the flag has values.
   const words = args.map((word) => (/^--?version$/.test(word) ? '--version=true' : word));
   const parsed = parseFlags(specs, words, { singleDashIsLong: true });
@@ -25,28 +30,22 @@ export function parseDaemonFlags(specs: readonly FlagSpec[], args: readonly stri
   const warnings = specs.flatMap((spec) => {
     if (!parsed.values.has(spec.name)) return [];
     if (spec.state === 'ignored') return [`flag --${spec.name} has no effect in this version of nodelet`];
-    if (spec.state === 'removed') return [`flag --${spec.name} was removed from kubelet and has no effect`];
+    if (spec.state === 'removed')
+      return [`flag --${spec.name} was removed from ${program} and has no effect`];
     return [];
   });
   const flags = new Flags(parsed);
-  addresses(flags, 'node-ip');
-  addresses(flags, 'cluster-dns');
+  checkNodeIps(flags.list('node-ip'));
   return { flags, warnings };
 }
 
-function addresses(flags: Flags, name: string): void {
-  const list = flags.list(name);
+/** `0.0.0.0` and `::` stand for any address of that family, so that they say nothing beside another. */
+function checkNodeIps(list: readonly string[]): void {
+  const refuse = (value: string, allowed: string): never => {
+    throw new UsageError(`flag --node-ip: ${JSON.stringify(value)} is not allowed; allowed: ${allowed}`);
+  };
   const bad = list.find((each) => isIP(each) === 0);
-  if (bad !== undefined) {
-    throw new UsageError(
-      `flag --${name}: ${JSON.stringify(bad)} is not allowed; allowed: comma-separated IP addresses`,
-    );
-  }
-  const families = list.map((each) => isIP(each));
-  if (name === 'node-ip' && (list.length > 2 || new Set(families).size !== families.length)) {
-    throw new UsageError(
-      `flag --node-ip: ${JSON.stringify(list.join(','))} is not allowed; ` +
-        'allowed: one address, or one of each family',
-    );
-  }
+  if (bad !== undefined) refuse(bad, 'comma-separated IP addresses');
+  if (!isSingleOrDualStack(list)) refuse(list.join(','), 'one address, or one of each family');
+  if (list.length === 2 && list.some(isUnspecified)) refuse(list.join(','), '0.0.0.0 or :: only alone');
 }

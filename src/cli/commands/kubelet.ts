@@ -12,7 +12,7 @@ export const kubeletCommand: Command = {
     '  nodelet kubelet --pod-manifest-path=/etc/kubernetes/manifests\n\nFlags that work (every other flag of\n' +
     `kubelet ${kubernetesVersion} is accepted, with a warning):\n${flagsHelp(kubeletFlags)}\n`,
   async run(args, { roles, io }) {
-    const command = parseKubelet(args);
+    const command = await parseKubelet(args);
     switch (command.kind) {
       case 'version': {
         // kubeadm reads exactly this line.
