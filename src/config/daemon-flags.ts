@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import { NodeletError, UsageError } from '#lib/errors.ts';
 import { isSingleOrDualStack, isUnspecified } from './addresses.ts';
-import type { FlagSpec } from './flags/flag.ts';
+import { parseDuration } from './duration.ts';
+import type { FlagSpec, FlagValue } from './flags/flag.ts';
 import { parseFlags } from './flags/parse.ts';
 import { Flags } from './flags/values.ts';
 
@@ -12,26 +13,28 @@ export class NotBuiltError extends NodeletError {
 
 export interface DaemonFlags {
   flags: Flags;
-  /** Names every given flag that has no effect. */
+  /** Names every given flag that has no effect, unless it asks for the default. */
   warnings: string[];
 }
 
+/** Whether the flag asks for what holds without it. */
+function isDefault({ type, default: initial }: FlagSpec, value: FlagValue): boolean {
+  if (typeof value === 'object') return false;
+  return type === 'duration' ? value === parseDuration(initial) : String(value) === initial;
+}
+
 /** Parses a daemon's command line, which has no words but flags. */
-export function parseDaemonFlags(
-  specs: readonly FlagSpec[],
-  args: readonly string[],
-  program = 'kubelet',
-): DaemonFlags {
+export function parseDaemonFlags(specs: readonly FlagSpec[], args: readonly string[]): DaemonFlags {
   // `--version` alone is a boolean to its user; elsewhere the flag has values.
   const words = args.map((word) => (/^--?version$/.test(word) ? '--version=true' : word));
   const parsed = parseFlags(specs, words, { singleDashIsLong: true });
   const [word] = parsed.rest;
   if (word !== undefined) throw new UsageError(`unexpected word ${JSON.stringify(word)}: flags only, here`);
   const warnings = specs.flatMap((spec) => {
-    if (!parsed.values.has(spec.name)) return [];
+    const value = parsed.values.get(spec.name);
+    if (value === undefined || isDefault(spec, value)) return [];
     if (spec.state === 'ignored') return [`flag --${spec.name} has no effect in this version of nodelet`];
-    if (spec.state === 'removed')
-      return [`flag --${spec.name} was removed from ${program} and has no effect`];
+    if (spec.state === 'removed') return [`flag --${spec.name} was removed upstream and has no effect`];
     return [];
   });
   const flags = new Flags(parsed);

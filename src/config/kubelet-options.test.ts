@@ -138,7 +138,10 @@ describe('parseKubelet', () => {
     [['--node-ip=10.0.0.5,10.0.0.6'], /one of each family/],
     [['--node-ip=10.0.0.5,::'], /only alone/],
     [['--node-ip=node'], /comma-separated IP addresses/],
-    [['--cluster-dns=dns.example'], /flag --cluster-dns: "dns.example" is not allowed; allowed: IP addresses/],
+    [
+      ['--cluster-dns=dns.example'],
+      /flag --cluster-dns: "dns.example" is not allowed; allowed: IP addresses/,
+    ],
     [['--hostname-override=a_b'], /the node name "a_b" is not allowed/],
     [['--manifest-url=ftp://user:s3cr3t@x'], /--manifest-url: this value is not allowed/],
     [['--runonce'], /flag --runonce: true is not allowed; allowed: false/],

@@ -31,7 +31,8 @@ const exceptions: Readonly<Record<string, FlagType>> = {
 /** A default as help and documentation have it. */
 export function defaultText(value: Json | undefined): string {
   if (value === undefined || value === null) return '';
-  return Array.isArray(value) ? value.join(',') : String(value as string | number | boolean);
+  if (typeof value === 'object') return Array.isArray(value) ? value.join(',') : JSON.stringify(value);
+  return String(value);
 }
 
 /** The flags of fields that have one. Bounds are the field's, which is checked afterwards. */

@@ -78,7 +78,7 @@ export const observabilityFields: readonly FieldSpec[] = [
       'Where traces are sent.',
       {
         check: (value) => {
-          const [, scheme] = /^([a-z-]+):\/\//i.exec(String(value as string)) ?? [];
+          const [, scheme] = /^([a-z-]+):\/\//i.exec(value as string) ?? [];
           return scheme === undefined || ['dns', 'unix', 'unix-abstract'].includes(scheme)
             ? undefined
             : 'HOST:PORT, or a URL with dns, unix or unix-abstract';

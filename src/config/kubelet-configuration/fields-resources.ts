@@ -40,7 +40,7 @@ export const resourceFields = [
       {
         flag: 'reserved-cpus',
         check: (value) =>
-          /^(\d+(-\d+)?(,\d+(-\d+)?)*)?$/.test(String(value as string)) ? undefined : "CPUs such as '0-3,8'",
+          /^(\d+(-\d+)?(,\d+(-\d+)?)*)?$/.test(value as string) ? undefined : "CPUs such as '0-3,8'",
       },
     ],
     [

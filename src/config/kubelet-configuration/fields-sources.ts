@@ -69,8 +69,7 @@ export const sourceFields = [
       'Where containers’ logs are: an absolute path of ASCII characters.',
       {
         ...orDefault,
-        check: (value) =>
-          /^[\x20-\x7e]+$/.test(String(value as string)) ? undefined : 'a path of ASCII characters',
+        check: (value) => (/^[\x20-\x7e]+$/.test(value as string) ? undefined : 'a path of ASCII characters'),
       },
     ],
     [

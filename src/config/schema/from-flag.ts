@@ -57,7 +57,7 @@ function convert(spec: FieldSpec, flag: string, value: FlagValue): Converted {
     case 'duration-or-ns':
       return good(formatDuration(Number(value)));
     case 'quantity':
-      return good(String(value as number));
+      return good(String(Number(value)));
     case 'gates':
       return good(
         Object.fromEntries(
@@ -70,7 +70,7 @@ function convert(spec: FieldSpec, flag: string, value: FlagValue): Converted {
     case 'objects':
       return ofObjects[flag]?.(value as readonly string[]) ?? { bad: 'nothing' };
     default:
-      return good(value as Json);
+      return good(value);
   }
 }
 
@@ -81,6 +81,6 @@ function convert(spec: FieldSpec, flag: string, value: FlagValue): Converted {
 export function fieldValueOfFlag(spec: FieldSpec, flag: string, value: FlagValue): Json {
   const converted = convert(spec, flag, value);
   const bad = 'bad' in converted ? converted.bad : checkValue(spec, converted.value);
-  if (bad !== undefined) throw badValue(`flag --${flag}`, value as Json, bad, spec.secret);
+  if (bad !== undefined) throw badValue(`flag --${flag}`, value, bad, spec.secret);
   return 'bad' in converted ? null : converted.value;
 }

@@ -59,14 +59,14 @@ export class Settings {
   /** Milliseconds; of an absent duration: 0. */
   ms(path: string): number {
     const value = this.json(path) ?? 0;
-    const ms = typeof value === 'number' ? value / 1e6 : parseDuration(String(value as string));
+    const ms = typeof value === 'number' ? value / 1e6 : parseDuration(textOf(value));
     if (ms !== undefined) return ms;
     throw new InternalError(`field ${path} is no duration`);
   }
 
   /** Whole units of a quantity. */
   quantity(path: string): number {
-    const units = parseWholeQuantity(String((this.json(path) ?? 0) as string | number));
+    const units = parseWholeQuantity(textOf(this.json(path) ?? 0));
     if (units !== undefined) return units;
     throw new InternalError(`field ${path} is no quantity`);
   }
@@ -136,6 +136,10 @@ export class Settings {
   }
 }
 
+/** A text or a number, as text; anything else is none. */
+const textOf = (value: Json): string =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+
 const isEmpty = (value: Json): boolean =>
   value === '' ||
   (Array.isArray(value) && value.length === 0) ||
@@ -152,8 +156,12 @@ function place(root: Record<string, Json>, names: readonly string[], value: Json
   place(next, rest, value);
 }
 
-/** As upstream masks headers. */
+/** Headers as upstream masks them; of a URL, what may be a password goes. */
 function mask(value: Json): Json {
+  if (typeof value === 'string' && URL.canParse(value)) {
+    const { protocol, host, pathname } = new URL(value);
+    return `${protocol}//${host}${pathname}`;
+  }
   if (!isMap(value)) return '<masked>';
   return Object.fromEntries(Object.keys(value).map((key) => [key, ['<masked>']]));
 }
