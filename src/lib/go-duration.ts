@@ -28,3 +28,21 @@ export function parseDuration(text: string): number | undefined {
   }
   return match?.[1] === '-' ? -total : total;
 }
+
+/** Milliseconds as Go prints a duration: `1m0s`, `1.5s`, `100ms`, `0s`. */
+export function formatDuration(ms: number): string {
+  if (ms === 0) return '0s';
+  const sign = ms < 0 ? '-' : '';
+  const size = Math.abs(ms);
+  if (size < 1e-3) return `${sign}${trim(size * 1e6)}ns`;
+  if (size < 1) return `${sign}${trim(size * 1e3)}µs`;
+  if (size < 1000) return `${sign}${trim(size)}ms`;
+  const hours = Math.floor(size / 3_600_000);
+  const minutes = Math.floor((size % 3_600_000) / 60_000);
+  const seconds = `${trim((size % 60_000) / 1000)}s`;
+  if (hours > 0) return `${sign}${hours}h${minutes}m${seconds}`;
+  return `${sign}${minutes > 0 ? `${minutes}m` : ''}${seconds}`;
+}
+
+/** At most nanoseconds: what is beyond is the noise of binary fractions. */
+const trim = (value: number): string => String(Number(value.toFixed(9)));
