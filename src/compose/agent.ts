@@ -12,9 +12,7 @@ import { GarbageCollector } from '#kubelet/gc/garbage-collector.ts';
 import { Housekeeping } from '#kubelet/housekeeping.ts';
 import { LocalView } from '#kubelet/local-view.ts';
 import { LogRotator } from '#kubelet/logs/log-rotation.ts';
-import { nodeFacts } from '#kubelet/node-object.ts';
 import type { Paths } from '#kubelet/paths.ts';
-import { RuntimeHealth } from '#kubelet/runtime-health.ts';
 import { SourceMux } from '#kubelet/source-mux.ts';
 import type { AdoptUid, PodSource } from '#kubelet/sources/source.ts';
 import { adoptableUid, findPods } from '#kubelet/runtime-pods.ts';
@@ -22,6 +20,7 @@ import type { Logger } from '#lib/logger.ts';
 import { LocalServer } from '#server/local-server.ts';
 import { ensureRshared } from '#volumes/shared-root.ts';
 import { readMachine } from './machine.ts';
+import { composeNode } from './node-parts.ts';
 import { composePods } from './pod-parts.ts';
 
 export interface AgentPlan {
@@ -141,24 +140,23 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     clock,
     log.child({ component: 'log-rotation' }),
   );
-  const status = new RuntimeHealth(runtime);
-  await status.refresh();
+  const node = composeNode({
+    options,
+    connection,
+    machine,
+    paths,
+    events: pods.events.node,
+    startedAt,
+    clock,
+    log,
+  });
+  await node.start();
   const view = new LocalView({
     workers: pods.workers,
     events: pods.events,
     sources,
     runtime,
-    facts: await nodeFacts(
-      {
-        name: options.nodeName,
-        addresses: machine.addresses,
-        maxPods: options.maxPods,
-        kubernetesVersion,
-        startedAt,
-      },
-      version,
-    ),
-    runtimeStatus: () => status.latest,
+    node: () => node.agent.node(),
     applied: plan.applied,
     paths,
     clock,
@@ -185,7 +183,6 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     housekeeping.lookSoon();
   });
   housekeeping.start();
-  status.start();
   log.info({ socket: options.socket, node: options.nodeName }, 'nodelet is up');
   return {
     endAllPods: async (limit) => {
@@ -193,11 +190,11 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
       await pods.cgroups.removeAll();
     },
     stop: async () => {
-      status.stop();
       stopping.abort();
       pods.images.stop();
       const ended = Promise.allSettled([
         server.stop(),
+        node.stop(),
         sources.stop(),
         housekeeping.stop(),
         pods.workers.stop(),
