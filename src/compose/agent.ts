@@ -12,6 +12,7 @@ import { GarbageCollector } from '#kubelet/gc/garbage-collector.ts';
 import { Housekeeping } from '#kubelet/housekeeping.ts';
 import { LocalView } from '#kubelet/local-view.ts';
 import { LogRotator } from '#kubelet/logs/log-rotation.ts';
+import { applyKernelTunables } from '#kubelet/node/kernel-tunables.ts';
 import type { Paths } from '#kubelet/paths.ts';
 import { SourceMux } from '#kubelet/source-mux.ts';
 import type { AdoptUid, PodSource } from '#kubelet/sources/source.ts';
@@ -20,7 +21,7 @@ import type { Logger } from '#lib/logger.ts';
 import { LocalServer } from '#server/local-server.ts';
 import { ensureRshared } from '#volumes/shared-root.ts';
 import { readMachine } from './machine.ts';
-import { composeNode } from './node-parts.ts';
+import { composeNode, podsLimits, settingsOf } from './node-parts.ts';
 import { composePods } from './pod-parts.ts';
 
 export interface AgentPlan {
@@ -72,14 +73,22 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     );
   }
   const machine = await readMachine(options);
-  if (machine.layout.version === 1) {
-    log.warn({ reason: 'CgroupV1' }, 'cgroup v1 is in maintenance mode, please migrate to cgroup v2');
-  }
+  const settings = settingsOf(options);
+  if (plan.mode === 'kubelet') await applyKernelTunables(settings.protectKernelDefaults, log);
   await ensureDir(paths.podLogs, 0o750);
   await ensureDir(paths.containerLogs, 0o755);
   await ensureRshared(paths.root, signal);
   const driver = options.cgroupDriver ?? (await runtime.cgroupDriver({ signal })) ?? 'cgroupfs';
-  const pods = composePods(options, connection, machine, driver, paths, clock, log);
+  const pods = composePods(
+    options,
+    connection,
+    machine,
+    driver,
+    podsLimits(machine, settings),
+    paths,
+    clock,
+    log,
+  );
   await pods.cgroups.start();
 
   const found = await findPods(runtime, pods.records, signal);
@@ -141,7 +150,9 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     log.child({ component: 'log-rotation' }),
   );
   const node = composeNode({
-    options,
+    settings,
+    mode: plan.mode,
+    cgroups: pods.cgroups,
     connection,
     machine,
     paths,

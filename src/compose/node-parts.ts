@@ -1,7 +1,14 @@
 /** Wires the node's own parts: its object, its pressure, the runtime's health. */
+import type { PodCgroupManager } from '#cgroups/manager.ts';
+import type { CgroupLimits } from '#cgroups/pod-limits.ts';
 import type { AgentOptions } from '#config/agent-options.ts';
 import { kubernetesVersion } from '#config/version.ts';
 import type { RuntimeConnection } from '#cri/grpc/connect.ts';
+import type { IpFamily } from '#host/addresses.ts';
+import { Iptables } from '#host/iptables.ts';
+import { kubepodsLimits } from '#kubelet/node/capacity.ts';
+import { enforceNodeAllocatable } from '#kubelet/node/enforce-allocatable.ts';
+import { keepKubeletChains } from '#kubelet/node/iptables-chains.ts';
 import { NodeAgent } from '#kubelet/node/node-agent.ts';
 import type { NodeCluster } from '#kubelet/node/node-agent.ts';
 import type { NodeEvents } from '#kubelet/node/node-events.ts';
@@ -16,7 +23,9 @@ import type { Logger } from '#lib/logger.ts';
 import type { Machine } from './machine.ts';
 
 export interface NodePlan {
-  options: AgentOptions;
+  settings: NodeSettings;
+  mode: 'standalone' | 'kubelet';
+  cgroups: PodCgroupManager;
   connection: RuntimeConnection;
   machine: Machine;
   paths: Paths;
@@ -45,9 +54,15 @@ export function settingsOf(options: AgentOptions): NodeSettings {
   });
 }
 
+/** What the group of all pods is limited to. */
+export function podsLimits(machine: Machine, settings: NodeSettings): CgroupLimits {
+  return kubepodsLimits({ ...machine.facts, ephemeralStorageBytes: undefined }, settings);
+}
+
 export function composeNode(plan: NodePlan): NodeParts {
-  const { options, connection, machine, paths, clock, log } = plan;
-  const settings = settingsOf(options);
+  const { settings, connection, machine, paths, clock, log } = plan;
+  const stopping = new AbortController();
+  const background: Promise<void>[] = [];
   const health = new RuntimeHealth(connection.runtime, clock, () => agent.poke());
   const signals = new SignalReader({
     rootDir: paths.root,
@@ -85,10 +100,22 @@ export function composeNode(plan: NodePlan): NodeParts {
       await health.refresh();
       health.start();
       await agent.start();
+      if (machine.layout.version === 1) {
+        const advice = 'cgroup v1 is deprecated and its support will be removed: please migrate to cgroup v2';
+        plan.events.event('Warning', 'CgroupV1', advice);
+      }
+      const { signal } = stopping;
+      background.push(enforceNodeAllocatable(plan.cgroups, plan.events, clock, signal));
+      if (plan.mode === 'kubelet' && settings.makeIptablesUtilChains) {
+        const find = (family: IpFamily): Promise<Iptables | undefined> => Iptables.find({ family });
+        const logger = log.child({ component: 'iptables' });
+        background.push(keepKubeletChains({ find, clock, logger }, signal));
+      }
     },
     async stop() {
       health.stop();
-      await agent.stop();
+      stopping.abort();
+      await Promise.all([agent.stop(), ...background]);
     },
   };
 }
