@@ -12,9 +12,8 @@ import { GarbageCollector } from '#kubelet/gc/garbage-collector.ts';
 import { Housekeeping } from '#kubelet/housekeeping.ts';
 import { LocalView } from '#kubelet/local-view.ts';
 import { LogRotator } from '#kubelet/logs/log-rotation.ts';
-import { nodeFacts } from '#kubelet/node-object.ts';
+import { applyKernelTunables } from '#kubelet/node/kernel-tunables.ts';
 import type { Paths } from '#kubelet/paths.ts';
-import { RuntimeHealth } from '#kubelet/runtime-health.ts';
 import { SourceMux } from '#kubelet/source-mux.ts';
 import type { AdoptUid, PodSource } from '#kubelet/sources/source.ts';
 import { adoptableUid, findPods } from '#kubelet/runtime-pods.ts';
@@ -22,6 +21,7 @@ import type { Logger } from '#lib/logger.ts';
 import { LocalServer } from '#server/local-server.ts';
 import { ensureRshared } from '#volumes/shared-root.ts';
 import { readMachine } from './machine.ts';
+import { composeNode, podsLimits, settingsOf } from './node-parts.ts';
 import { composePods } from './pod-parts.ts';
 
 export interface AgentPlan {
@@ -73,14 +73,22 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     );
   }
   const machine = await readMachine(options);
-  if (machine.layout.version === 1) {
-    log.warn({ reason: 'CgroupV1' }, 'cgroup v1 is in maintenance mode, please migrate to cgroup v2');
-  }
+  const settings = settingsOf(options);
+  if (plan.mode === 'kubelet') await applyKernelTunables(settings.protectKernelDefaults, log);
   await ensureDir(paths.podLogs, 0o750);
   await ensureDir(paths.containerLogs, 0o755);
   await ensureRshared(paths.root, signal);
   const driver = options.cgroupDriver ?? (await runtime.cgroupDriver({ signal })) ?? 'cgroupfs';
-  const pods = composePods(options, connection, machine, driver, paths, clock, log);
+  const pods = composePods(
+    options,
+    connection,
+    machine,
+    driver,
+    podsLimits(machine, settings),
+    paths,
+    clock,
+    log,
+  );
   await pods.cgroups.start();
 
   const found = await findPods(runtime, pods.records, signal);
@@ -141,24 +149,25 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     clock,
     log.child({ component: 'log-rotation' }),
   );
-  const status = new RuntimeHealth(runtime);
-  await status.refresh();
+  const node = composeNode({
+    settings,
+    mode: plan.mode,
+    cgroups: pods.cgroups,
+    connection,
+    machine,
+    paths,
+    events: pods.events.node,
+    startedAt,
+    clock,
+    log,
+  });
+  await node.start();
   const view = new LocalView({
     workers: pods.workers,
     events: pods.events,
     sources,
     runtime,
-    facts: await nodeFacts(
-      {
-        name: options.nodeName,
-        addresses: machine.addresses,
-        maxPods: options.maxPods,
-        kubernetesVersion,
-        startedAt,
-      },
-      version,
-    ),
-    runtimeStatus: () => status.latest,
+    node: () => node.agent.node(),
     applied: plan.applied,
     paths,
     clock,
@@ -185,7 +194,6 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     housekeeping.lookSoon();
   });
   housekeeping.start();
-  status.start();
   log.info({ socket: options.socket, node: options.nodeName }, 'nodelet is up');
   return {
     endAllPods: async (limit) => {
@@ -193,11 +201,11 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
       await pods.cgroups.removeAll();
     },
     stop: async () => {
-      status.stop();
       stopping.abort();
       pods.images.stop();
       const ended = Promise.allSettled([
         server.stop(),
+        node.stop(),
         sources.stop(),
         housekeeping.stop(),
         pods.workers.stop(),

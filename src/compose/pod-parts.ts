@@ -1,6 +1,7 @@
 /** Wires the pod workers to the runtime and the machine. */
 import type { AgentOptions } from '#config/agent-options.ts';
 import { PodCgroupManager } from '#cgroups/manager.ts';
+import type { CgroupLimits } from '#cgroups/pod-limits.ts';
 import { containerResources } from '#cgroups/compute.ts';
 import type { RuntimeConnection } from '#cri/grpc/connect.ts';
 import { listDir, readText, removeOwnTree, ensureDir } from '#host/files.ts';
@@ -56,6 +57,7 @@ export function composePods(
   { runtime, images: imageService, version }: RuntimeConnection,
   machine: Machine,
   driver: 'cgroupfs' | 'systemd',
+  nodeAllocatable: CgroupLimits,
   paths: Paths,
   clock: Clock,
   log: Logger,
@@ -67,6 +69,7 @@ export function composePods(
     driver,
     cgroupRoot: options.cgroupRoot,
     node: machine.resources,
+    nodeAllocatable,
     clock,
     logger: log.child({ component: 'cgroups' }),
   });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '#lib/clock.ts';
 import type { AgentPod, Event } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
+import type { NodeEvents } from './node/node-events.ts';
 import type { PodEvents } from './pod/ports.ts';
 import { apiTime } from './status/time.ts';
 
@@ -35,10 +36,49 @@ export class EventLog implements PodEvents {
     container?: string,
   ): void {
     const { namespace, name, uid } = pod.metadata;
-    const text = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE - 3)}...` : message;
     const fieldPath = container === undefined ? undefined : containerField(pod, container);
+    const about = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      namespace,
+      name,
+      uid,
+      ...(fieldPath === undefined ? {} : { fieldPath }),
+    };
+    const text = this.#keep(about, namespace, type, reason, message);
+    const fields = {
+      pod: `${namespace}/${name}`,
+      uid,
+      reason,
+      ...(container === undefined ? {} : { container }),
+    };
+    if (type === 'Warning') this.#log.warn(fields, text);
+    else this.#log.info(fields, text);
+  }
+
+  /** Events about the node itself; kept in `default`, as upstream. */
+  readonly node: NodeEvents = {
+    event: (type, reason, message) => {
+      // Upstream's reference to a node that may not be registered yet: its name stands in for the UID.
+      const about = { apiVersion: 'v1', kind: 'Node', name: this.#nodeName, uid: this.#nodeName };
+      const text = this.#keep(about, 'default', type, reason, message);
+      const fields = { node: this.#nodeName, reason };
+      if (type === 'Warning') this.#log.warn(fields, text);
+      else this.#log.info(fields, text);
+    },
+  };
+
+  /** Counts or adds the event; returns the text as kept. */
+  #keep(
+    about: Event['involvedObject'],
+    namespace: string,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ): string {
+    const text = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE - 3)}...` : message;
     const key = createHash('sha1')
-      .update([uid, fieldPath, type, reason, text].join('\0'))
+      .update([about.uid, about.fieldPath, type, reason, text].join('\0'))
       .digest('hex')
       .slice(0, 16);
     const now = apiTime(this.#clock.now());
@@ -46,18 +86,11 @@ export class EventLog implements PodEvents {
     this.#events.delete(key);
     this.#events.set(key, {
       metadata: {
-        name: `${name}.${key}`,
+        name: `${about.name}.${key}`,
         namespace,
         creationTimestamp: before?.metadata.creationTimestamp ?? now,
       },
-      involvedObject: {
-        apiVersion: 'v1',
-        kind: 'Pod',
-        namespace,
-        name,
-        uid,
-        ...(fieldPath === undefined ? {} : { fieldPath }),
-      },
+      involvedObject: about,
       type,
       reason,
       message: text,
@@ -70,14 +103,7 @@ export class EventLog implements PodEvents {
     });
     const oldest = this.#events.size > CAPACITY ? this.#events.keys().next().value : undefined;
     if (oldest !== undefined) this.#events.delete(oldest);
-    const fields = {
-      pod: `${namespace}/${name}`,
-      uid,
-      reason,
-      ...(container === undefined ? {} : { container }),
-    };
-    if (type === 'Warning') this.#log.warn(fields, text);
-    else this.#log.info(fields, text);
+    return text;
   }
 
   /** Oldest first; all, or those about one pod. */

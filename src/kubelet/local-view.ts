@@ -1,5 +1,4 @@
 import type { RuntimeService } from '#cri/runtime.ts';
-import type { RuntimeStatus } from '#cri/types.ts';
 import type { Clock } from '#lib/clock.ts';
 import { NotFoundError } from '#lib/errors.ts';
 import type { Event, Node, Pod } from '#lib/kube/types.ts';
@@ -15,7 +14,6 @@ import type {
 } from '#server/view.ts';
 import type { AppliedManifests } from './applied.ts';
 import type { EventLog } from './events.ts';
-import { type NodeFacts, nodeObject } from './node-object.ts';
 import { type PodLogsParts, containerOf, podLogs } from './pod-logs.ts';
 import type { PodSnapshot, PodWorkers } from './pod/pod-workers.ts';
 import type { SourceMux } from './source-mux.ts';
@@ -26,9 +24,8 @@ export interface LocalViewParts extends PodLogsParts {
   events: EventLog;
   sources: SourceMux;
   runtime: RuntimeService;
-  facts: NodeFacts;
-  /** The runtime's last answer to Status, or why there is none. */
-  runtimeStatus(): RuntimeStatus | Error;
+  /** The node as it was last looked at. */
+  node: () => Node;
   /** Undefined where nothing can be applied: in the kubelet role. */
   applied: AppliedManifests | undefined;
   clock: Clock;
@@ -45,7 +42,7 @@ export class LocalView implements NodeView {
   }
 
   node(): Node {
-    return nodeObject(this.#parts.facts, this.#parts.runtimeStatus(), this.#parts.clock.now());
+    return this.#parts.node();
   }
 
   pods(): PodView[] {
