@@ -264,6 +264,7 @@ export class PodBed {
     const workers = new PodWorkers({
       worker,
       records,
+      events,
       clock,
       log: silentLogger,
       logFloor: () => Promise.resolve(new Map()),
