@@ -92,6 +92,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
   await pods.cgroups.start();
 
   const found = await findPods(runtime, pods.records, signal);
+  pods.workers.setEarlier(found.values());
   const sources = new SourceMux(plan.sources((pod) => adoptableUid(found.values(), pod)));
   const stopping = new AbortController();
   const changes = new PodChanges({
@@ -129,7 +130,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     workers: pods.workers,
     collector,
     syncCgroups: () => pods.cgroups.syncQos(pods.workers.activePods()),
-    isComplete: () => sources.isComplete,
+    isComplete: (origin) => sources.isCompleteFor(origin),
     clock,
     log,
   });

@@ -140,7 +140,14 @@ export function composePods(
     runtimeName: version.runtimeName,
     backoffLimits: CRASH_BACKOFF,
   });
-  const workers = new PodWorkers({ worker, records, clock, log, logFloor: (pod) => logFloor(paths, pod) });
+  const workers = new PodWorkers({
+    worker,
+    records,
+    events,
+    clock,
+    log,
+    logFloor: (pod) => logFloor(paths, pod),
+  });
   return { workers, images, events, records, volumes, cgroups };
 }
 

@@ -8,6 +8,7 @@ import type { AgentPod, Container, ContainerStatus, PodSpec, PodStatus } from '#
 import { silentLogger } from '#lib/logger.ts';
 import { PriorityGate } from '#lib/priority-gate.ts';
 import { FakeClock, settle } from '#lib/testing/fake-clock.ts';
+import type { Admission } from '../../admission.ts';
 import { EventLog } from '../../events.ts';
 import type { Paths } from '../../paths.ts';
 import { podDir, podLogDir } from '../../paths.ts';
@@ -17,7 +18,7 @@ import { ContainerKiller } from '../kill-containers.ts';
 import { PodObserver } from '../observer.ts';
 import { PodWorker } from '../pod-worker.ts';
 import { PodWorkers } from '../pod-workers.ts';
-import type { HostVolume, ImageRequest, ImageState, PodImages } from '../ports.ts';
+import type { HostVolume, ImageRequest, ImageState, PodImages, PodStatusSink } from '../ports.ts';
 import { RecordStore } from '../record-store.ts';
 import { ContainerStarter } from '../start-container.ts';
 
@@ -81,6 +82,15 @@ const readyImage: ImageState = {
 /** How long the disk may keep a round on a busy machine. */
 const QUIET_MS = 400;
 
+/** What a bed leaves to its user. */
+export interface PodBedOutside {
+  /** Asked for each agent that is built. */
+  statuses?: () => PodStatusSink;
+  admission?: Admission;
+  /** Called with what volumes and cgroups are told to end, in order. */
+  onTearDown?: (what: 'volumes' | 'cgroup', uid: string) => void;
+}
+
 export class PodBed {
   readonly clock = new FakeClock(undefined, () => this.#settle());
   readonly runtime = new FakeRuntime(this.clock);
@@ -98,7 +108,13 @@ export class PodBed {
   events = new EventLog(this.clock, silentLogger, 'node');
   volumeFailure: Error | undefined;
   #agent = new AbortController();
-  workers = this.#build();
+  readonly #outside: PodBedOutside;
+  workers: PodWorkers;
+
+  constructor(outside: PodBedOutside = {}) {
+    this.#outside = outside;
+    this.workers = this.#build();
+  }
 
   /** Ends the agent; a round that hangs in the runtime is left hanging. */
   killAgent(): void {
@@ -152,6 +168,11 @@ export class PodBed {
       seen = moved;
       await new Promise((resolve) => setTimeout(resolve, 1));
     } while (performance.now() < still + QUIET_MS);
+  }
+
+  /** Loses what agents wrote on the disk. */
+  forgetRecords(): void {
+    rmSync(this.paths.root, { recursive: true, force: true });
   }
 
   dispose(): void {
@@ -212,6 +233,7 @@ export class PodBed {
           return Promise.resolve(new Map<string, HostVolume>());
         },
         tearDown: (uid) => {
+          this.#outside.onTearDown?.('volumes', uid);
           this.mounted.delete(uid);
           return Promise.resolve();
         },
@@ -226,6 +248,7 @@ export class PodBed {
           return Promise.resolve();
         },
         remove: (uid) => {
+          this.#outside.onTearDown?.('cgroup', uid);
           this.cgroups.delete(uid);
           return Promise.resolve();
         },
@@ -249,6 +272,7 @@ export class PodBed {
       observer,
       dns: () => Promise.resolve({ resolvConf: '', clusterDns: [], clusterDomain: '' }),
     });
+    const statuses = this.#outside.statuses?.();
     const worker = new PodWorker({
       observer,
       executor,
@@ -257,6 +281,7 @@ export class PodBed {
       events,
       clock,
       log: silentLogger,
+      statuses,
       hostIps: ['192.0.2.1'],
       runtimeName: 'containerd',
       backoffLimits: CRASH_BACKOFF,
@@ -264,8 +289,11 @@ export class PodBed {
     const workers = new PodWorkers({
       worker,
       records,
+      events,
       clock,
       log: silentLogger,
+      statuses,
+      admission: this.#outside.admission,
       logFloor: () => Promise.resolve(new Map()),
     });
     images.onChange = (uid) => workers.markDirty(uid);
