@@ -70,9 +70,9 @@ describe('resources', () => {
       node,
     );
     expect(resourceField(container, { resource: 'limits.cpu', divisor: '1m' }, limits)).toBe('500');
-    expect(
-      resourceField(container, { resource: 'limits.ephemeral-storage', divisor: '1Gi' }, limits),
-    ).toBe('10');
+    expect(resourceField(container, { resource: 'limits.ephemeral-storage', divisor: '1Gi' }, limits)).toBe(
+      '10',
+    );
   });
 
   test('anything else is refused', () => {

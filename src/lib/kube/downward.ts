@@ -78,9 +78,7 @@ export function resourceField(
   const given = parseQuantityField(ref.divisor ?? '0', 'resourceFieldRef.divisor');
   const divisor = given.isZero ? Quantity.fromInteger(1) : given;
   const milli = name === 'cpu';
-  const ratio = milli
-    ? amount.milliValue() / divisor.milliValue()
-    : amount.value() / divisor.value();
+  const ratio = milli ? amount.milliValue() / divisor.milliValue() : amount.value() / divisor.value();
   return String(Math.ceil(ratio));
 }
 

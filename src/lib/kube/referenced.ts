@@ -43,7 +43,9 @@ export function requireObject<T>(
       throw new MissingReferenceError(`${kind} ${JSON.stringify(name)} not found`);
     case 'unknown': {
       const why = found.trouble === undefined ? 'it has not been read yet' : describeError(found.trouble);
-      throw new MissingReferenceError(`failed to sync ${kind} cache: ${kind} ${JSON.stringify(name)}: ${why}`);
+      throw new MissingReferenceError(
+        `failed to sync ${kind} cache: ${kind} ${JSON.stringify(name)}: ${why}`,
+      );
     }
   }
 }
