@@ -1,5 +1,5 @@
 /** ConfigMaps and Secrets as those see them that take a pod's content from them. */
-import { NodeletError, describeError } from '../errors.ts';
+import { NodeletError, causes, describeError } from '../errors.ts';
 import type { ConfigMap, Secret } from './types.ts';
 
 /**
@@ -26,6 +26,12 @@ export class MissingReferenceError extends NodeletError {
   constructor(message: string, options: { cause?: unknown } = {}) {
     super(message, { ...options, retryable: true });
   }
+}
+
+/** Whether something that may yet come is among the causes. */
+export function isMissingReference(error: unknown): boolean {
+  for (const each of causes(error)) if (each instanceof MissingReferenceError) return true;
+  return false;
 }
 
 /** The object; undefined where it is optional and absent. Throws MissingReferenceError in upstream's words otherwise. */
