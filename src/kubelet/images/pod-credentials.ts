@@ -1,4 +1,5 @@
 import type { AgentPod } from '#lib/kube/types.ts';
+import { isStaticPod } from '../objects/static-pods.ts';
 import type { Credential } from './credential.ts';
 import { Keyring } from './keyring.ts';
 import type { NodeCredentials } from './node-credentials.ts';
@@ -15,19 +16,23 @@ export interface PodCredentialSet {
 export class PodCredentials {
   readonly #secrets: PullSecrets;
   readonly #node: NodeCredentials;
+  readonly #ofApi: PullSecrets;
 
-  constructor(secrets: PullSecrets, node: NodeCredentials) {
+  /** `secrets` are those of static pods; `ofApi` those of the API's pods, the same unless given. */
+  constructor(secrets: PullSecrets, node: NodeCredentials, ofApi: PullSecrets = secrets) {
     this.#secrets = secrets;
     this.#node = node;
+    this.#ofApi = ofApi;
   }
 
   async lookup(pod: AgentPod, repository: string): Promise<PodCredentialSet> {
     const keyring = new Keyring();
     const missing: string[] = [];
+    const secrets = isStaticPod(pod) ? this.#secrets : this.#ofApi;
     for (const { name } of pod.spec.imagePullSecrets ?? []) {
       // The API server has let entries without a name through; they mean nothing.
       if (name === undefined || name === '') continue;
-      const secret = await this.#secrets.find(pod.metadata.namespace, name);
+      const secret = await secrets.find(pod.metadata.namespace, name);
       if (secret === undefined) missing.push(name);
       else keyring.add(secret.logins, secret.source);
     }

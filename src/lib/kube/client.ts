@@ -176,3 +176,35 @@ export interface InformerFactory {
     },
   ): Informer<T>;
 }
+
+/** What is known of one named object. `unknown` until the server has answered once; old content stays through outages. */
+export type ObjectView<T> =
+  | { state: 'unknown' | 'absent'; object?: undefined }
+  | { state: 'present'; object: T };
+
+/** One user's hold on the watch of one object. */
+export interface ObjectWatch<T extends ApiObject> {
+  get(): ObjectView<T>;
+  /** Why the newest attempt to look failed, while it does (an ApiError: 403 where the server doesn't allow it). */
+  readonly trouble: Error | undefined;
+  /**
+   * Resolves once the state is known, or once an attempt to learn it has failed: then the state is `unknown` and
+   * `trouble` says why; attempts go on. Rejects with the signal's reason.
+   */
+  settled(signal: AbortSignal): Promise<void>;
+  /** Ends this hold; the watch ends with the last one. More calls do nothing. */
+  release(): void;
+}
+
+/**
+ * Watches of exactly named objects. All holds on one object share a watch, and the views of one object are equal by
+ * identity (`===`) while it doesn't change. An object that says `immutable: true` is not looked at again while anybody
+ * holds it, as upstream.
+ */
+export interface ObjectWatches {
+  /**
+   * `onChange` is called after the view has changed (its first value too, and the first trouble before that), never
+   * during `acquire` and never after `release`. What it throws is logged and goes no further.
+   */
+  acquire<T extends ApiObject>(resource: Resource, at: ObjectName, onChange?: () => void): ObjectWatch<T>;
+}
