@@ -2,7 +2,7 @@
 import type { AgentOptions } from '#config/agent-options.ts';
 import { PodCgroupManager } from '#cgroups/manager.ts';
 import type { CgroupLimits } from '#cgroups/pod-limits.ts';
-import { containerResources } from '#cgroups/compute.ts';
+import { containerResources, overheadResources, sandboxResources } from '#cgroups/compute.ts';
 import type { RuntimeConnection } from '#cri/grpc/connect.ts';
 import { listDir, readText, removeOwnTree, ensureDir } from '#host/files.ts';
 import { readMounts } from '#host/mounts.ts';
@@ -11,12 +11,15 @@ import { BlockedDirectoryError } from '#kubelet/gc/blocked-directory.ts';
 import { removePodDir } from '#kubelet/gc/pod-directories.ts';
 import { ImageManager } from '#kubelet/images/image-manager.ts';
 import { NodeCredentials, nodeCredentialPaths } from '#kubelet/images/node-credentials.ts';
+import { ObjectPullSecrets } from '#kubelet/images/object-pull-secrets.ts';
 import { PodCredentials } from '#kubelet/images/pod-credentials.ts';
 import { FilePullSecrets, pullSecretsDir } from '#kubelet/images/pull-secrets.ts';
 import { RecordFiles } from '#kubelet/images/records/files.ts';
 import { PullRecords } from '#kubelet/images/records/pull-records.ts';
 import { verificationPolicy } from '#kubelet/images/verification-policy.ts';
 import { TerminationMessageFiles } from '#kubelet/logs/termination-message.ts';
+import { ContainerEnvironment } from '#kubelet/objects/container-environment.ts';
+import { RuntimeHandlers } from '#kubelet/objects/runtime-handlers.ts';
 import { type Paths, podDir, podLogDir } from '#kubelet/paths.ts';
 import { CRASH_BACKOFF } from '#kubelet/pod/crash-backoff.ts';
 import { StepExecutor } from '#kubelet/pod/execute.ts';
@@ -32,10 +35,12 @@ import type { Clock } from '#lib/clock.ts';
 import type { AgentPod } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
 import { PriorityGate } from '#lib/priority-gate.ts';
+import { objectPlugins } from '#volumes/object-volumes.ts';
 import { localPlugins } from '#volumes/plugins.ts';
 import { PodVolumeManager } from '#volumes/pod-volumes.ts';
 import { prepareSubPath } from '#volumes/sub-path.ts';
 import type { Machine } from './machine.ts';
+import { type PodSupplies, composeReferences, noSupplies } from './pod-references.ts';
 
 /**
  * How many sandboxes and containers are made at once. Most of their work is the processor's: more than keep it busy
@@ -61,6 +66,7 @@ export function composePods(
   paths: Paths,
   clock: Clock,
   log: Logger,
+  supplies: PodSupplies = noSupplies,
 ): PodParts {
   const events = new EventLog(clock, log.child({ component: 'pods' }), options.nodeName);
   const records = new RecordStore(paths, log);
@@ -73,12 +79,17 @@ export function composePods(
     clock,
     logger: log.child({ component: 'cgroups' }),
   });
+  const { references, objects, tokens, allocatable } = composeReferences(supplies, machine, clock, log);
+  const memory = {
+    allocatableMemoryBytes: () => machine.resources.memoryCapacityBytes,
+    noswap: machine.tmpfsNoswap,
+  };
   const volumes = new PodVolumeManager({
     root: paths.root,
-    plugins: localPlugins({
-      allocatableMemoryBytes: () => machine.resources.memoryCapacityBytes,
-      noswap: machine.tmpfsNoswap,
-    }),
+    plugins: [
+      ...localPlugins(memory),
+      ...objectPlugins({ objects, tokens, allocatable }, { ...memory, clock }),
+    ],
     clock,
     logger: log.child({ component: 'volumes' }),
   });
@@ -92,10 +103,11 @@ export function composePods(
       clock,
       imageLog,
     ),
-    credentials: new PodCredentials(
-      new FilePullSecrets(pullSecretsDir(paths.root), imageLog),
-      new NodeCredentials(nodeCredentialPaths(paths.root, process.env['HOME']), imageLog),
-    ),
+    credentials: new PodCredentials({
+      secrets: new FilePullSecrets(pullSecretsDir(paths.root), imageLog),
+      node: new NodeCredentials(nodeCredentialPaths(paths.root, process.env['HOME']), imageLog),
+      ofApi: new ObjectPullSecrets(objects, imageLog),
+    }),
     events,
     clock,
     logger: imageLog,
@@ -110,12 +122,24 @@ export function composePods(
     ...common,
     messages,
     subPaths: { prepare: (wish) => prepareSubPath(paths.root, wish) },
+    environment: new ContainerEnvironment({
+      objects,
+      services: supplies.services,
+      allocatable,
+      hostIps: machine.addresses,
+    }),
     hostIps: machine.addresses,
     seccompDefault: false,
     resourcesOf: (pod, container) => containerResources(pod, container, machine.resources),
   });
   const executor = new StepExecutor({
     ...common,
+    references,
+    handlers: new RuntimeHandlers(supplies.runtimeClasses),
+    sandboxResourcesOf: (pod) => ({
+      resources: sandboxResources(pod, machine.resources),
+      overhead: overheadResources(pod, machine.resources),
+    }),
     volumes,
     cgroups,
     directories: podDirectories(paths, volumes),
@@ -131,6 +155,7 @@ export function composePods(
   const worker = new PodWorker({
     observer,
     executor,
+    references,
     images,
     records,
     events,
@@ -148,6 +173,7 @@ export function composePods(
     log,
     logFloor: (pod) => logFloor(paths, pod),
   });
+  references.onDirty((uid) => (uid === undefined ? workers.markAllDirty() : workers.markDirty(uid)));
   return { workers, images, events, records, volumes, cgroups };
 }
 

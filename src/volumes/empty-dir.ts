@@ -1,20 +1,11 @@
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { podCgroupLimits } from '#cgroups/pod-limits.ts';
 import { ensureDir, readText, statOf, writeAtomic } from '#host/files.ts';
-import { mountAt, mountTmpfs, readMounts } from '#host/mounts.ts';
 import { makeFolder, setFolderMode } from '#host/volume-files.ts';
 import { Quantity, parseQuantityField } from '#lib/kube/quantity.ts';
-import type { AgentPod } from '#lib/kube/types.ts';
 import { VolumeError } from './errors.ts';
+import { type MemoryOptions, isTmpfs, mountMemory } from './memory-folder.ts';
 import type { HostVolume, VolumePlugin, VolumeRequest } from './plugin.ts';
-
-export interface EmptyDirOptions {
-  /** Memory that pods may use on this node, in bytes: the largest a memory volume can be. */
-  allocatableMemoryBytes: () => number;
-  /** Whether tmpfs knows `noswap` here; `tmpfsKnowsNoswap` finds out. */
-  noswap: boolean;
-}
 
 const GROUP_ACCESS = 0o2770;
 
@@ -23,9 +14,9 @@ export class EmptyDirPlugin implements VolumePlugin {
   readonly kind = 'emptyDir';
   readonly directory = 'kubernetes.io~empty-dir';
   readonly ownsContents = true;
-  readonly #options: EmptyDirOptions;
+  readonly #options: MemoryOptions;
 
-  constructor(options: EmptyDirOptions) {
+  constructor(options: MemoryOptions) {
     this.#options = options;
   }
 
@@ -50,7 +41,12 @@ export class EmptyDirPlugin implements VolumePlugin {
     // A tmpfs mounted before the agent was killed is kept: nothing has used it yet, and a second would hide it.
     const mounted = inMemory && (await isTmpfs(folder));
     if (!mounted) await setFolderMode(folder, { mode: 0o777 });
-    if (inMemory && !mounted) await this.#mountTmpfs(request);
+    if (inMemory && !mounted) {
+      const limit = volume.emptyDir?.sizeLimit;
+      const field = `volume ${volume.name}: emptyDir.sizeLimit`;
+      const size = limit === undefined ? Quantity.zero : parseQuantityField(limit, field);
+      await mountMemory({ ...request, name: volume.name }, this.#options, size);
+    }
     const group = pod.spec.securityContext?.fsGroup;
     if (group !== undefined) await setFolderMode(folder, { group, addMode: GROUP_ACCESS });
 
@@ -68,36 +64,7 @@ export class EmptyDirPlugin implements VolumePlugin {
     if (inMemory) return isTmpfs(folder);
     return (await statOf(folder))?.isDirectory() === true;
   }
-
-  async #mountTmpfs({ pod, volume, folder, signal }: VolumeRequest): Promise<void> {
-    const options: string[] = [];
-    const size = this.#sizeOf(pod, volume.emptyDir?.sizeLimit, volume.name);
-    if (size > 0) options.push(`size=${size}`);
-    if (this.#options.noswap) options.push('noswap');
-    try {
-      await mountTmpfs(folder, options, { signal });
-    } catch (cause) {
-      throw new VolumeError(volume.name, 'the tmpfs can’t be mounted', { cause });
-    }
-  }
-
-  /** Bytes: the least of the node's allocatable memory, the pod's memory limit and the volume's own size limit. */
-  #sizeOf(pod: AgentPod, sizeLimit: string | undefined, name: string): number {
-    const own =
-      sizeLimit === undefined
-        ? Quantity.zero
-        : parseQuantityField(sizeLimit, `volume ${name}: emptyDir.sizeLimit`);
-    const podLimit =
-      podCgroupLimits(pod, { cpuCfsQuota: false, cpuCfsQuotaPeriodUs: 100_000 }).memoryBytes ?? 0;
-    const bounds = [this.#options.allocatableMemoryBytes(), podLimit, own.value()].filter(
-      (bytes) => bytes > 0,
-    );
-    return bounds.length === 0 ? 0 : Math.floor(Math.min(...bounds));
-  }
 }
-
-const isTmpfs = async (folder: string): Promise<boolean> =>
-  mountAt(await readMounts(), folder)?.type === 'tmpfs';
 
 /** tmpfs has `noswap` since Linux 6.4, but not in a user namespace, where root isn't the machine's. */
 export async function tmpfsKnowsNoswap(kernelRelease = release()): Promise<boolean> {

@@ -28,6 +28,8 @@ export interface VolumePlugin {
    * empty folders, so that data behind a mount can never be deleted.
    */
   readonly ownsContents: boolean;
+  /** Whether what the volume holds can change while the pod runs: `setUp` is then called again to renew it. */
+  readonly refreshes?: boolean;
   /** Makes the volume ready. Idempotent, also after an earlier call that was interrupted anywhere. */
   setUp(request: VolumeRequest): Promise<HostVolume>;
 }

@@ -56,6 +56,26 @@ export class PodVolumeManager {
     return ready;
   }
 
+  /**
+   * Renews what has changed in the volumes whose content can change while the pod runs. Tries all; rejects with the
+   * VolumeError of the first that couldn't be renewed, which keeps what it holds.
+   */
+  async refresh(pod: AgentPod, signal: AbortSignal): Promise<void> {
+    const names = mountedNames(pod);
+    let failure: unknown;
+    for (const volume of pod.spec.volumes ?? []) {
+      if (!names.has(volume.name) || this.#pluginOf(volume).refreshes !== true) continue;
+      signal.throwIfAborted();
+      try {
+        await this.#setUpOne(pod, volume, signal);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        failure ??= error;
+      }
+    }
+    if (failure !== undefined) throw failure as Error;
+  }
+
   async #setUpOne(pod: AgentPod, volume: Volume, signal: AbortSignal): Promise<HostVolume> {
     const plugin = this.#pluginOf(volume);
     const { uid } = pod.metadata;

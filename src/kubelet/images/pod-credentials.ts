@@ -1,4 +1,5 @@
 import type { AgentPod } from '#lib/kube/types.ts';
+import { isStaticPod } from '../objects/static-pods.ts';
 import type { Credential } from './credential.ts';
 import { Keyring } from './keyring.ts';
 import type { NodeCredentials } from './node-credentials.ts';
@@ -12,33 +13,40 @@ export interface PodCredentialSet {
   missing: string[];
 }
 
+export interface PodCredentialParts {
+  /** The pull secrets of static pods. */
+  secrets: PullSecrets;
+  /** Those of the API's pods; the same unless given. */
+  ofApi?: PullSecrets | undefined;
+  node: NodeCredentials;
+  providers?: Pick<CredentialProviders, 'lookup'> | undefined;
+}
+
 /** What a pod may log in to a registry with. */
 export class PodCredentials {
-  readonly #secrets: PullSecrets;
-  readonly #node: NodeCredentials;
-  readonly #providers: Pick<CredentialProviders, 'lookup'> | undefined;
+  readonly #parts: PodCredentialParts;
 
-  constructor(secrets: PullSecrets, node: NodeCredentials, providers?: Pick<CredentialProviders, 'lookup'>) {
-    this.#secrets = secrets;
-    this.#node = node;
-    this.#providers = providers;
+  constructor(parts: PodCredentialParts) {
+    this.#parts = parts;
   }
 
   async lookup(pod: AgentPod, repository: string): Promise<PodCredentialSet> {
     const keyring = new Keyring();
     const missing: string[] = [];
+    const { ofApi, ...own } = this.#parts;
+    const secrets = isStaticPod(pod) ? own.secrets : (ofApi ?? own.secrets);
     for (const { name } of pod.spec.imagePullSecrets ?? []) {
       // The API server has let entries without a name through; they mean nothing.
       if (name === undefined || name === '') continue;
-      const secret = await this.#secrets.find(pod.metadata.namespace, name);
+      const secret = await secrets.find(pod.metadata.namespace, name);
       if (secret === undefined) missing.push(name);
       else keyring.add(secret.logins, secret.source);
     }
     return {
       candidates: [
         ...keyring.lookup(repository),
-        ...(await this.#node.lookup(repository)),
-        ...((await this.#providers?.lookup(pod, repository)) ?? []),
+        ...(await own.node.lookup(repository)),
+        ...((await own.providers?.lookup(pod, repository)) ?? []),
       ],
       missing,
     };

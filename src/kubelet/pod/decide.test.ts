@@ -87,6 +87,8 @@ function stateOf(
     record,
     isSetUp: true,
     isTornDown: false,
+    referencesVersion: 0,
+    areVolumesStale: false,
     stoppedSandboxes: new Set(),
     failures: new Map(),
     logFloor: new Map(),
@@ -115,6 +117,7 @@ function words(state: PodState): string[] {
       case 'removeSandbox':
         return `${step.kind} ${step.id}`;
       case 'setUp':
+      case 'refreshVolumes':
       case 'tearDown':
       case 'forget':
         return step.kind;
@@ -134,6 +137,74 @@ const exited = (name: string, exitCode: number, more: Partial<Seen> = {}): Seen 
   state: 'CONTAINER_EXITED',
   exitCode,
   ...more,
+});
+
+describe('what pods name', () => {
+  const failure = { reason: 'FailedMount', message: 'm', retryAt: NOW + 5000, referencesVersion: 3 };
+  const running: Seen[] = [{ name: 'a', state: 'CONTAINER_RUNNING' }];
+  test.each<[string, PodState, string[]]>([
+    ['stale volumes are renewed', stateOf(one, { seen: running, areVolumesStale: true }), ['refreshVolumes']],
+    [
+      'in an adopted pod too',
+      stateOf(one, { seen: running, areVolumesStale: true, isSetUp: false }),
+      ['refreshVolumes'],
+    ],
+    [
+      'before what starts with them',
+      stateOf(one, { areVolumesStale: true }),
+      ['refreshVolumes', 'start a#0'],
+    ],
+    ['setting up renews them', stateOf(one, { areVolumesStale: true, isSetUp: false }), ['setUp']],
+    [
+      'not where that failed just now, and nothing else waits for it',
+      stateOf(one, {
+        areVolumesStale: true,
+        referencesVersion: 3,
+        failures: new Map([['volumes', failure]]),
+      }),
+      ['start a#0'],
+    ],
+    [
+      'at once where something has changed since',
+      stateOf(one, {
+        seen: running,
+        areVolumesStale: true,
+        referencesVersion: 4,
+        failures: new Map([['volumes', failure]]),
+      }),
+      ['refreshVolumes'],
+    ],
+    [
+      'so is a container that missed something',
+      stateOf(one, { referencesVersion: 4, failures: new Map([['container a', failure]]) }),
+      ['start a#0'],
+    ],
+    [
+      'and else waits its time',
+      stateOf(one, { referencesVersion: 3, failures: new Map([['container a', failure]]) }),
+      [],
+    ],
+    [
+      'a set-up that failed for a running pod waits its time, too',
+      stateOf(one, {
+        isSetUp: false,
+        referencesVersion: 3,
+        failures: new Map([['pod', failure]]),
+      }),
+      [],
+    ],
+    [
+      'not in a pod that ends',
+      stateOf(one, {
+        seen: running,
+        areVolumesStale: true,
+        ending: { gracePeriodSeconds: 1, forget: false },
+      }),
+      ['kill a-0 in 1s', 'stopSandbox sb0'],
+    ],
+  ])('%s', (_, state, steps) => {
+    expect(words(state)).toEqual(steps);
+  });
 });
 
 describe('decide', () => {

@@ -4,7 +4,15 @@ import { decideApps } from './decide-apps.ts';
 import { decideEnd, decideTerminal, terminalOf } from './decide-end.ts';
 import { decideInit } from './decide-init.ts';
 import { currentSandbox, decideSandbox } from './decide-sandbox.ts';
-import { type Decision, type PodState, containerSubject, emptyDecision } from './decision.ts';
+import {
+  type Decision,
+  type PodState,
+  SETUP,
+  VOLUMES,
+  containerSubject,
+  emptyDecision,
+  heldUp,
+} from './decision.ts';
 import type { ContainerView } from './instances.ts';
 import { isDone } from './restart-policy.ts';
 import { killRunning, specGrace } from './stopping.ts';
@@ -47,7 +55,9 @@ export function decide(state: PodState): Decision {
   const starts = decision.steps.some(
     (step) => step.kind === 'startContainer' || step.kind === 'startCreated',
   );
-  if (starts && !state.isSetUp) decision.steps = [{ kind: 'setUp' }];
+  if (starts && !state.isSetUp) decision.steps = heldUp(state, decision, SETUP) ? [] : [{ kind: 'setUp' }];
+  else if (state.areVolumesStale && !heldUp(state, decision, VOLUMES))
+    decision.steps.unshift({ kind: 'refreshVolumes' });
   return decision;
 }
 

@@ -14,11 +14,15 @@ export interface Failure {
   message: string;
   /** Wall time of the next try. */
   retryAt: number;
+  /** Set for what something was missing: a new try is due as soon as PodState.referencesVersion is another. */
+  referencesVersion?: number | undefined;
 }
 
 /** What failures are filed under. */
 export const SETUP = 'pod';
 export const SANDBOX = 'sandbox';
+/** The renewal of a running pod's volumes: it holds up nothing else. */
+export const VOLUMES = 'volumes';
 /** The removal of an ended pod's sandboxes. */
 export const REMOVAL = 'removal';
 export const containerSubject = (name: string): string => `container ${name}`;
@@ -40,6 +44,10 @@ export interface PodState {
   record: PodRecord | undefined;
   /** Whether this process has made directories, cgroup and volumes ready. */
   isSetUp: boolean;
+  /** Changes with whatever failures for want of something may have waited for. */
+  referencesVersion: number;
+  /** Whether what the pod's volumes are made of has changed since they were written, or may have. */
+  areVolumesStale: boolean;
   isTornDown: boolean;
   /** Sandboxes that this process has stopped: a dead one still holds its address until StopPodSandbox. */
   stoppedSandboxes: ReadonlySet<string>;
@@ -85,10 +93,14 @@ export function wakeBy(decision: Decision, at: number | undefined): void {
   if (at !== undefined) decision.wakeAt = Math.min(at, decision.wakeAt ?? Infinity);
 }
 
+/** Whether what the failure was for want of may be there by now. */
+const isWorthATry = (state: PodState, { referencesVersion }: Failure): boolean =>
+  referencesVersion !== undefined && referencesVersion !== state.referencesVersion;
+
 /** Whether the subject's last failure still holds it up; says so in the decision. */
 export function heldUp(state: PodState, decision: Decision, subject: string): boolean {
   const failure = state.failures.get(subject);
-  if (failure === undefined || failure.retryAt <= state.now) return false;
+  if (failure === undefined || failure.retryAt <= state.now || isWorthATry(state, failure)) return false;
   wakeBy(decision, failure.retryAt);
   return true;
 }

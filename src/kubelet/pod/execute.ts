@@ -2,10 +2,13 @@ import { runtimeStatus } from '#cri/errors.ts';
 import type { RuntimeService } from '#cri/runtime.ts';
 import { ensureDir, removeFile } from '#host/files.ts';
 import { InternalError } from '#lib/errors.ts';
+import type { AgentPod } from '#lib/kube/types.ts';
+import type { PodReferences } from '../objects/pod-references.ts';
+import type { RuntimeHandlers } from '../objects/runtime-handlers.ts';
 import { type Paths, containerLogLink, podLogDir } from '../paths.ts';
 import { type NodeDns, podDns } from '../spec/dns.ts';
-import { sandboxConfig } from '../spec/sandbox-config.ts';
-import { REMOVAL, SANDBOX, SETUP } from './decision.ts';
+import { type SandboxResources, sandboxConfig } from '../spec/sandbox-config.ts';
+import { REMOVAL, SANDBOX, SETUP, VOLUMES } from './decision.ts';
 import type { ContainerKiller } from './kill-containers.ts';
 import { CONTAINER_NAME_LABEL } from './labels.ts';
 import type { PodObserver } from './observer.ts';
@@ -19,6 +22,10 @@ export interface ExecutorParts extends Pick<
   StarterParts,
   'runtime' | 'images' | 'records' | 'events' | 'gate' | 'clock' | 'paths'
 > {
+  references: PodReferences;
+  handlers: Pick<RuntimeHandlers, 'handlerOf'>;
+  /** What the runtime is told of the pod's resources, for sandboxes that are virtual machines. */
+  sandboxResourcesOf(pod: AgentPod): SandboxResources;
   volumes: PodVolumes;
   cgroups: PodCgroups;
   directories: PodDirectories;
@@ -44,6 +51,8 @@ export class StepExecutor {
     this.#parts = parts;
     this.#executors = {
       setUp: (context, _step, signal) => this.#setUp(context, signal),
+      refreshVolumes: ({ pod }, _step, signal) =>
+        filedUnder(VOLUMES, 'FailedMount', () => parts.volumes.refresh(pod, signal)),
       createSandbox: (context, step, signal) => this.#createSandbox(context, step.attempt, signal),
       stopSandbox: (context, step) => this.#stopSandbox(context, step.id),
       removeSandbox: (_context, step) =>
@@ -117,6 +126,8 @@ export class StepExecutor {
     const { pod, setUp } = context;
     if (setUp === undefined) throw new InternalError('a sandbox is made before its cgroup');
     await filedUnder(SANDBOX, 'FailedCreatePodSandBox', async () => {
+      const { handler, warning } = this.#parts.handlers.handlerOf(pod);
+      if (warning !== undefined) this.#parts.events.event(pod, 'Warning', 'UnsupportedField', warning);
       const dns = podDns(pod, await this.#parts.dns());
       for (const { reason, message } of dns.warnings)
         this.#parts.events.event(pod, 'Warning', reason, message);
@@ -125,8 +136,11 @@ export class StepExecutor {
         cgroupParent: setUp.cgroupParent,
         dns: dns.config,
         paths: this.#paths,
+        resources: this.#parts.sandboxResourcesOf(pod),
       });
-      await this.#parts.gate.run(context.priority, signal, () => this.#runtime.runPodSandbox(config, ''));
+      await this.#parts.gate.run(context.priority, signal, () =>
+        this.#runtime.runPodSandbox(config, handler),
+      );
     });
   }
 
@@ -144,6 +158,7 @@ export class StepExecutor {
     await filedUnder(SETUP, 'FailedKillPod', () => this.#parts.cgroups.remove(uid));
     await unmounted;
     this.#parts.images.forget(uid);
+    this.#parts.references.release(uid);
     context.setUp = undefined;
     context.isTornDown = true;
   }
@@ -161,6 +176,7 @@ export class StepExecutor {
       await this.#parts.directories.remove(uid);
     });
     this.#parts.observer.forget(uid);
+    this.#parts.references.release(uid);
     context.isForgotten = true;
   }
 }

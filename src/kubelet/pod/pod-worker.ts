@@ -1,6 +1,10 @@
 import type { Clock } from '#lib/clock.ts';
 import { describeError } from '#lib/errors.ts';
+import { isMissingReference } from '#lib/kube/referenced.ts';
 import type { Logger } from '#lib/logger.ts';
+import type { PodReferences } from '../objects/pod-references.ts';
+import { shownContent } from '../objects/volume-content.ts';
+import { VolumeError } from '#volumes/errors.ts';
 import { podStatus } from '../status/pod-status.ts';
 import { unsupportedFields } from '../unsupported.ts';
 import { absorb } from './absorb.ts';
@@ -9,7 +13,7 @@ import type { BackoffLimits } from './crash-backoff.ts';
 import { DEADLINE_EXCEEDED } from './deadline.ts';
 import { currentSandbox } from './decide-sandbox.ts';
 import { decide } from './decide.ts';
-import { type Decision, type PodState, SETUP } from './decision.ts';
+import { type Decision, type PodState, SETUP, VOLUMES } from './decision.ts';
 import type { StepExecutor } from './execute.ts';
 import { allContainers, viewContainers } from './instances.ts';
 import type { Observation, PodObserver } from './observer.ts';
@@ -17,10 +21,12 @@ import type { PodContext } from './pod-context.ts';
 import { type PodEvents, type PodImages, type PodStatusSink, noStatusSink } from './ports.ts';
 import type { RecordStore } from './record-store.ts';
 import { StepFailure } from './step-failure.ts';
+import type { StepKind } from './steps.ts';
 
 export interface WorkerParts {
   observer: PodObserver;
   executor: StepExecutor;
+  references: PodReferences;
   images: PodImages;
   records: RecordStore;
   events: PodEvents;
@@ -36,6 +42,14 @@ export interface WorkerParts {
 /** Delays between tries of what fails: 1 s, doubling to 30 s. */
 const retryDelay = (failures: number): number => Math.min(1000 * 2 ** Math.min(failures, 10), 30_000);
 
+/** Steps that take something from what the pod names: worth a moment's wait for a server that is about to answer. */
+const USES_REFERENCES: ReadonlySet<StepKind> = new Set([
+  'setUp',
+  'refreshVolumes',
+  'createSandbox',
+  'startContainer',
+]);
+
 /** A pod whose decisions never come to rest is slowed down, so that a mistake here can't burn a processor. */
 const MAX_STREAK = 30;
 
@@ -44,6 +58,8 @@ export class PodWorker {
   readonly #parts: WorkerParts;
   /** Rounds in a row that had something to do, by pod. */
   readonly #streaks = new WeakMap<PodContext, number>();
+  /** What each pod's volumes were made of when this process last wrote them. */
+  readonly #written = new WeakMap<PodContext, string>();
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
@@ -63,8 +79,9 @@ export class PodWorker {
   }
 
   async #look(context: PodContext, signal: AbortSignal): Promise<Decision> {
-    const { observer, records, events } = this.#parts;
+    const { observer, records, events, references } = this.#parts;
     const { pod, record } = context;
+    if (record.terminal === undefined && !context.isTornDown) references.register(pod);
     if (context.sight === undefined && context.ending === undefined) {
       for (const field of unsupportedFields(pod)) events.event(pod, 'Warning', 'UnsupportedField', field);
     }
@@ -113,6 +130,8 @@ export class PodWorker {
       containers: sight.views,
       record,
       isSetUp: context.setUp !== undefined,
+      referencesVersion: this.#parts.references.version(pod.metadata.uid),
+      areVolumesStale: this.#volumeContent(context) !== this.#written.get(context),
       isTornDown: context.isTornDown,
       stoppedSandboxes: context.stoppedSandboxes,
       failures: context.failures,
@@ -161,27 +180,44 @@ export class PodWorker {
   async #do(context: PodContext, decision: Decision, signal: AbortSignal): Promise<boolean> {
     for (const step of decision.steps) {
       signal.throwIfAborted();
+      if (USES_REFERENCES.has(step.kind)) await this.#parts.references.settled(context.pod, signal);
+      // Read before the step reads it: what changes meanwhile asks for another try.
+      const version = this.#parts.references.version(context.pod.metadata.uid);
+      const content = this.#volumeContent(context);
       try {
         await this.#parts.executor.execute(context, step, signal);
       } catch (error) {
         if (!(error instanceof StepFailure)) throw error;
         if (signal.aborted) throw signal.reason as Error;
-        this.#note(context, error);
+        this.#note(context, error, version);
         // What holds up one container doesn't hold up the others.
-        if (!error.subject.startsWith('container ')) return false;
+        if (!error.subject.startsWith('container ') && error.subject !== VOLUMES) return false;
         continue;
       }
+      if (content !== undefined && (step.kind === 'setUp' || step.kind === 'refreshVolumes'))
+        this.#written.set(context, content);
       this.#clear(context, step);
     }
     return decision.steps.every((step) => step.kind === 'requestImage');
   }
 
-  #note(context: PodContext, failure: StepFailure): void {
+  /** Stands for what the pod's volumes are to be made of now; undefined where it can't change. */
+  #volumeContent({ pod }: PodContext): string | undefined {
+    const shown = shownContent(pod);
+    return shown && `${this.#parts.references.contentVersion(pod.metadata.uid)} ${shown}`;
+  }
+
+  #note(context: PodContext, failure: StepFailure, version: number): void {
     const { clock, events, log } = this.#parts;
     const { subject, reason, message } = failure;
     const count = context.failureCounts.get(subject) ?? 0;
     context.failureCounts.set(subject, count + 1);
-    context.failures.set(subject, { reason, message, retryAt: clock.now() + retryDelay(count) });
+    context.failures.set(subject, {
+      reason,
+      message,
+      retryAt: clock.now() + retryDelay(count),
+      ...(isMissingReference(failure) ? { referencesVersion: version } : {}),
+    });
     const container = subject.startsWith('container ') ? subject.slice('container '.length) : undefined;
     const [eventReason, text] = eventOf(failure);
     events.event(context.pod, 'Warning', eventReason, text, container);
@@ -194,6 +230,7 @@ export class PodWorker {
       subjects.push(`container ${step.container}`);
     if (step.kind === 'createSandbox') subjects.push('sandbox');
     if (step.kind === 'setUp' || step.kind === 'tearDown') subjects.push(SETUP);
+    if (step.kind === 'setUp' || step.kind === 'refreshVolumes') subjects.push(VOLUMES);
     for (const subject of subjects) {
       context.failures.delete(subject);
       context.failureCounts.delete(subject);
@@ -209,7 +246,10 @@ const runs = ({ sandboxes, containers }: Observation): boolean =>
   );
 
 /** Upstream's event for a failure: reason and text. */
-function eventOf({ subject, reason, message }: StepFailure): [string, string] {
+function eventOf({ subject, reason, message, cause }: StepFailure): [string, string] {
+  if (cause instanceof VolumeError && reason === 'FailedMount') {
+    return [reason, `MountVolume.SetUp failed for volume ${JSON.stringify(cause.volume)} : ${cause.problem}`];
+  }
   if (subject.startsWith('container ')) return ['Failed', `Error: ${message}`];
   if (reason === 'FailedCreatePodSandBox') return [reason, `Failed to create pod sandbox: ${message}`];
   if (reason === 'FailedKillPod') return [reason, `error killing pod: ${message}`];

@@ -85,6 +85,11 @@ export interface PodVolumes {
    * Rejects with a VolumeError whose message names the volume and what to mend.
    */
   setUp(pod: AgentPod, signal: AbortSignal): Promise<ReadonlyMap<string, HostVolume>>;
+  /**
+   * Renews what has changed in volumes whose content can change while the pod runs. Rejects as `setUp`; what couldn't
+   * be renewed stays as it was.
+   */
+  refresh(pod: AgentPod, signal: AbortSignal): Promise<void>;
   /** Unmounts and removes whatever volumes the pod's directory holds, by the mount table; never across a mount. */
   tearDown(podUid: string, signal: AbortSignal): Promise<void>;
 }

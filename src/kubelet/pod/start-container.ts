@@ -7,11 +7,11 @@ import type { Clock } from '#lib/clock.ts';
 import { InternalError, describeError } from '#lib/errors.ts';
 import type { AgentPod, Container } from '#lib/kube/types.ts';
 import type { PriorityGate } from '#lib/priority-gate.ts';
+import type { ContainerEnvironment } from '../objects/container-environment.ts';
 import { type Paths, containerLogLink, containerLogPath, podLogDir } from '../paths.ts';
 import { containerConfig } from '../spec/container-config.ts';
 import { ContainerConfigError } from '../spec/config-error.ts';
 import { expand } from '../spec/expansion.ts';
-import { environment } from '../spec/environment.ts';
 import { sandboxConfig } from '../spec/sandbox-config.ts';
 import { containerSubject } from './decision.ts';
 import { allContainers } from './instances.ts';
@@ -28,6 +28,7 @@ export interface StarterParts {
   records: RecordStore;
   messages: TerminationMessages;
   subPaths: SubPaths;
+  environment: Pick<ContainerEnvironment, 'of'>;
   events: PodEvents;
   gate: PriorityGate;
   clock: Clock;
@@ -137,7 +138,7 @@ export class ContainerStarter {
     step: StepOf<'startContainer'>,
     signal: AbortSignal,
   ) {
-    const { images, messages, paths, hostIps, seccompDefault } = this.#parts;
+    const { images, messages, environment, paths, hostIps, seccompDefault } = this.#parts;
     const { pod, setUp } = context;
     const image = images.state(pod.metadata.uid, container.name, step.attempt);
     const sandbox = context.sight?.sandboxes.find((each) => each.id === step.sandboxId);
@@ -147,18 +148,20 @@ export class ContainerStarter {
       );
     }
     const podIps = pod.spec.hostNetwork === true ? hostIps : sandbox.ips;
-    const base = { pod, podIps, hostIps };
+    const { volumes } = setUp;
+    const variables = await environment.of({ pod, container, podIps, volumes });
     await ensureDir(join(podLogDir(paths, pod.metadata), container.name), 0o755);
     const resources = this.#parts.resourcesOf(pod, container);
     return {
       container: containerConfig({
-        ...base,
+        pod,
         container,
         attempt: step.attempt,
         image: image.image,
         imageRef: image.ref,
-        volumes: setUp.volumes,
-        subPaths: await this.#subPaths(pod, container, setUp.volumes, environment(container, base), signal),
+        variables,
+        volumes,
+        subPaths: await this.#subPaths(pod, container, volumes, variables, signal),
         terminationMessageFile: container.terminationMessagePath
           ? await messages.prepare(pod, container, step.attempt)
           : undefined,

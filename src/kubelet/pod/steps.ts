@@ -13,6 +13,8 @@ export interface Kill {
 export type Step =
   /** Directories, cgroup and volumes: everything that must be there before the sandbox. */
   | { kind: 'setUp' }
+  /** The volumes of a running pod whose content has changed. */
+  | { kind: 'refreshVolumes' }
   | { kind: 'createSandbox'; attempt: number }
   | { kind: 'stopSandbox'; id: string }
   | { kind: 'removeSandbox'; id: string }

@@ -5,7 +5,6 @@ import { type Paths, containerLogPath } from '../paths.ts';
 import { containerAnnotations, containerLabels } from '../pod/labels.ts';
 import type { HostVolume } from '../pod/ports.ts';
 import { ContainerConfigError } from './config-error.ts';
-import { environment } from './environment.ts';
 import { expand } from './expansion.ts';
 import { containerSecurityContext } from './security-context.ts';
 
@@ -15,8 +14,8 @@ export interface ContainerConfigInputs {
   attempt: number;
   image: Image;
   imageRef: string;
-  podIps: readonly string[];
-  hostIps: readonly string[];
+  /** The container's environment, complete. */
+  variables: ReadonlyMap<string, string>;
   volumes: ReadonlyMap<string, HostVolume>;
   /** Host paths of mounts with a subPath, by their index in volumeMounts. */
   subPaths: ReadonlyMap<number, string>;
@@ -29,8 +28,7 @@ export interface ContainerConfigInputs {
 
 /** A container in CRI's terms. Throws ContainerConfigError with what to mend. */
 export function containerConfig(inputs: ContainerConfigInputs): ContainerConfig {
-  const { pod, container, attempt } = inputs;
-  const variables = environment(container, inputs);
+  const { pod, container, attempt, variables } = inputs;
   return {
     metadata: { name: container.name, attempt },
     image: { image: inputs.imageRef, userSpecifiedImage: container.image ?? '' },

@@ -2,7 +2,7 @@
  * Replaces `$(NAME)` by the variable's value. `$$` stands for one `$` and keeps what follows from being a reference;
  * a reference to nothing, and a `$` before anything else, stay as they are.
  */
-export function expand(text: string, variables: ReadonlyMap<string, string>): string {
+export function expand(text: string, variables: Pick<ReadonlyMap<string, string>, 'get'>): string {
   let result = '';
   for (let at = 0; at < text.length;) {
     const dollar = text.indexOf('$', at);

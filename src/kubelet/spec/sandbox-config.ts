@@ -1,4 +1,4 @@
-import type { DNSConfig, PodSandboxConfig, PortMapping, Protocol } from '#cri/types.ts';
+import type { DNSConfig, LinuxResources, PodSandboxConfig, PortMapping, Protocol } from '#cri/types.ts';
 import type { AgentPod } from '#lib/kube/types.ts';
 import { type Paths, podLogDir } from '../paths.ts';
 import { sandboxAnnotations, sandboxLabels } from '../pod/labels.ts';
@@ -29,10 +29,22 @@ function portMappings(pod: AgentPod): PortMapping[] {
   );
 }
 
+/** The pod's own resources, and what running it costs beyond them. */
+export interface SandboxResources {
+  resources: LinuxResources;
+  overhead: LinuxResources;
+}
+
 /** A pod's sandbox in CRI's terms. */
 export function sandboxConfig(
   pod: AgentPod,
-  options: { attempt: number; cgroupParent: string; dns: DNSConfig | undefined; paths: Paths },
+  options: {
+    attempt: number;
+    cgroupParent: string;
+    dns: DNSConfig | undefined;
+    paths: Paths;
+    resources?: SandboxResources;
+  },
 ): PodSandboxConfig {
   const { metadata, spec } = pod;
   const security = spec.securityContext ?? {};
@@ -54,6 +66,7 @@ export function sandboxConfig(
     annotations: sandboxAnnotations(pod),
     linux: {
       cgroupParent: options.cgroupParent,
+      ...options.resources,
       ...(Object.keys(sysctls).length === 0 ? {} : { sysctls }),
       securityContext: {
         namespaceOptions: namespaceOptions(pod),

@@ -31,6 +31,12 @@ export type Volume = Wire<k8s.V1Volume>;
 export type VolumeMount = Wire<k8s.V1VolumeMount>;
 export type Event = Wire<k8s.CoreV1Event>;
 export type Node = Wire<k8s.V1Node>;
+export type ConfigMap = Wire<k8s.V1ConfigMap>;
+/** Values of `data` are base64. */
+export type Secret = Wire<k8s.V1Secret>;
+export type Service = Wire<k8s.V1Service>;
+export type RuntimeClass = Wire<k8s.V1RuntimeClass>;
+export type TokenRequest = Wire<k8s.AuthenticationV1TokenRequest>;
 
 /**
  * A pod as the agent works with it: named, placed in a namespace, with a UID, and with the API server's

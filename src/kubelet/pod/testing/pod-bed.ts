@@ -10,6 +10,11 @@ import { PriorityGate } from '#lib/priority-gate.ts';
 import { FakeClock, settle } from '#lib/testing/fake-clock.ts';
 import type { Admission } from '../../admission.ts';
 import { EventLog } from '../../events.ts';
+import { ContainerEnvironment } from '../../objects/container-environment.ts';
+import { LocalObjects } from '../../objects/local-objects.ts';
+import { PodReferences } from '../../objects/pod-references.ts';
+import type { RuntimeClassLister, ServiceLister } from '../../objects/ports.ts';
+import { RuntimeHandlers } from '../../objects/runtime-handlers.ts';
 import type { Paths } from '../../paths.ts';
 import { podDir, podLogDir } from '../../paths.ts';
 import { CRASH_BACKOFF } from '../crash-backoff.ts';
@@ -107,6 +112,13 @@ export class PodBed {
   images = new ScriptedImages();
   events = new EventLog(this.clock, silentLogger, 'node');
   volumeFailure: Error | undefined;
+  /** Every renewal of a pod's volumes. */
+  readonly refreshed: string[] = [];
+  services: ServiceLister | undefined;
+  runtimeClasses: RuntimeClassLister | undefined;
+  /** The present agent's ConfigMaps and Secrets. */
+  objects = new LocalObjects();
+  references = this.#referencesOf(this.objects);
   #agent = new AbortController();
   readonly #outside: PodBedOutside;
   workers: PodWorkers;
@@ -126,6 +138,8 @@ export class PodBed {
   restartAgent(): void {
     this.killAgent();
     this.images = new ScriptedImages();
+    this.objects = new LocalObjects();
+    this.references = this.#referencesOf(this.objects);
     this.events = new EventLog(this.clock, silentLogger, 'node');
     this.workers = this.#build();
   }
@@ -210,16 +224,27 @@ export class PodBed {
     return this.events.list().map((event) => event.reason ?? '');
   }
 
+  #referencesOf(objects: LocalObjects): PodReferences {
+    const { services, runtimeClasses, clock } = this;
+    return new PodReferences({ objects, services, runtimeClasses, clock });
+  }
+
   #build(): PodWorkers {
-    const { clock, runtime, paths, images, events } = this;
+    const { clock, runtime, paths, images, events, references } = this;
     const records = new RecordStore(paths, silentLogger);
     const observer = new PodObserver(runtime, () => Promise.resolve(''));
     const gate = new PriorityGate(4);
-    const common = { runtime, images, records, events, gate, clock, paths };
+    const common = { runtime, images, records, events, gate, clock, paths, references };
     const starter = new ContainerStarter({
       ...common,
       messages: { prepare: () => Promise.resolve('/dev/null') },
       subPaths: { prepare: ({ volumePath }) => Promise.resolve(volumePath) },
+      environment: new ContainerEnvironment({
+        objects: this.objects,
+        services: this.services,
+        allocatable: () => new Map(),
+        hostIps: ['192.0.2.1'],
+      }),
       hostIps: ['192.0.2.1'],
       seccompDefault: false,
       resourcesOf: () => ({}),
@@ -231,6 +256,10 @@ export class PodBed {
           if (this.volumeFailure !== undefined) return Promise.reject(this.volumeFailure);
           this.mounted.add(pod.metadata.uid);
           return Promise.resolve(new Map<string, HostVolume>());
+        },
+        refresh: (pod) => {
+          this.refreshed.push(pod.metadata.uid);
+          return this.volumeFailure === undefined ? Promise.resolve() : Promise.reject(this.volumeFailure);
         },
         tearDown: (uid) => {
           this.#outside.onTearDown?.('volumes', uid);
@@ -267,6 +296,8 @@ export class PodBed {
           return Promise.resolve();
         },
       },
+      handlers: new RuntimeHandlers(this.runtimeClasses),
+      sandboxResourcesOf: () => ({ resources: {}, overhead: {} }),
       starter,
       killer: new ContainerKiller(runtime, clock, events),
       observer,
@@ -276,6 +307,7 @@ export class PodBed {
     const worker = new PodWorker({
       observer,
       executor,
+      references,
       images,
       records,
       events,
@@ -297,6 +329,7 @@ export class PodBed {
       logFloor: () => Promise.resolve(new Map()),
     });
     images.onChange = (uid) => workers.markDirty(uid);
+    references.onDirty((uid) => (uid === undefined ? workers.markAllDirty() : workers.markDirty(uid)));
     this.#agent = new AbortController();
     // Ends when the bed is disposed of or the agent is restarted.
     runtime
