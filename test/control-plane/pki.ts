@@ -37,7 +37,7 @@ const pem = (label: string, der: ArrayBuffer): string => {
 };
 
 const generateKeys = (): Promise<webcrypto.CryptoKeyPair> =>
-  crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']) as Promise<webcrypto.CryptoKeyPair>;
+  crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
 
 const exportKey = async (key: webcrypto.CryptoKey): Promise<string> =>
   pem('PRIVATE KEY', await crypto.subtle.exportKey('pkcs8', key));

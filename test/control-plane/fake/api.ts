@@ -216,7 +216,7 @@ export class Api {
     const { registry } = this.#parts;
     const old = registry.get(kind, namespace, name);
     this.#restrict(call, { old });
-    const options: DeleteOptions = isMap(call.body) ? (call.body as DeleteOptions) : {};
+    const options: DeleteOptions = isMap(call.body) ? call.body : {};
     const grace = query.get('gracePeriodSeconds');
     if (grace !== null) options.gracePeriodSeconds = Number(grace);
     return registry.delete(kind, namespace, name, options);

@@ -1,4 +1,5 @@
 import { badRequest } from './status-error.ts';
+import { textOf } from './object.ts';
 import type { KubeObject } from './object.ts';
 
 export type Matcher = (object: KubeObject) => boolean;
@@ -35,7 +36,7 @@ export function fieldMatcher(text: string): Matcher {
   const wanted = terms(text).map(({ field, negated, value }) => {
     const read = fields[field];
     if (read === undefined) throw badRequest(`field label not supported: ${field}`);
-    return (object: KubeObject): boolean => (String(read(object) ?? '') === value) !== negated;
+    return (object: KubeObject): boolean => (textOf(read(object)) === value) !== negated;
   });
   return (object) => wanted.every((holds) => holds(object));
 }

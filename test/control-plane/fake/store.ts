@@ -95,6 +95,6 @@ export class Store {
       const dropped = this.#changes.splice(0, this.#limit);
       this.#compacted = dropped.at(-1)?.revision ?? this.#compacted;
     }
-    for (const watcher of [...this.#watchers]) watcher(change);
+    for (const watcher of this.#watchers) watcher(change);
   }
 }

@@ -1,6 +1,7 @@
 /** What a node may write: the admission plugin NodeRestriction (plugin/pkg/admission/noderestriction of 1.36). */
 import { canonicalJson } from '#lib/kube/canonical.ts';
 import { testResources } from '../../resources.ts';
+import { textOf } from '../object.ts';
 import type { JsonMap, KubeObject } from '../object.ts';
 import type { ResourceRequest } from '../request.ts';
 import { forbidden, notFound } from '../status-error.ts';
@@ -131,10 +132,10 @@ function tokenTrouble({ node, request, store, next }: NodeWrite): string | undef
     return 'node requested token not bound to a pod';
   }
   if (!ref['uid']) return 'node requested token with a pod binding without a uid';
-  const pod = store.get(testResources.pods, request.namespace, String(ref['name']));
-  if (pod === undefined) throw notFound(testResources.pods, String(ref['name']));
+  const pod = store.get(testResources.pods, request.namespace, textOf(ref['name']));
+  if (pod === undefined) throw notFound(testResources.pods, textOf(ref['name']));
   if (ref['uid'] !== pod.metadata.uid) {
-    return `the UID in the bound object reference (${String(ref['uid'])}) does not match the UID in record. The object might have been deleted and then recreated`;
+    return `the UID in the bound object reference (${textOf(ref['uid'])}) does not match the UID in record. The object might have been deleted and then recreated`;
   }
   return pod.spec?.['nodeName'] === node
     ? undefined

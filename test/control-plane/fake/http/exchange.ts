@@ -4,7 +4,8 @@ import type { Http2ServerRequest } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import type { RequestRecord } from '../recorder.ts';
-import { StatusError, badRequest } from '../status-error.ts';
+import { badRequest } from '../status-error.ts';
+import type { StatusError } from '../status-error.ts';
 
 export type Request = IncomingMessage | Http2ServerRequest;
 export type Response = ServerResponse | Http2ServerResponse;

@@ -46,7 +46,7 @@ export class Handler {
       method,
       path,
       user: '',
-      userAgent: String(request.headers['user-agent'] ?? ''),
+      userAgent: request.headers['user-agent'] ?? '',
       requestBytes: 0,
       responseBytes: 0,
       ...(resource === undefined ? {} : factsOf(resource)),
@@ -123,9 +123,8 @@ export class Handler {
       case 'refuse': {
         const { status, reason = reasons[status] ?? 'InternalError', message = 'refused on command' } = how;
         const seconds = how.retryAfterSeconds;
-        throw new StatusError(status, reason, message, {
-          ...(seconds === undefined ? {} : { retryAfterSeconds: seconds }),
-        });
+        const more = seconds === undefined ? {} : { retryAfterSeconds: seconds };
+        throw new StatusError(status, reason, message, more);
       }
       case 'delay':
         await pause(how.ms, exchange.response, ended);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createSecureServer } from 'node:http2';
 import type { Http2SecureServer, ServerHttp2Session } from 'node:http2';
+import type { Duplex } from 'node:stream';
 import type { KeyPair } from '../../pki.ts';
 import type { Request, Response } from './exchange.ts';
 
@@ -32,7 +33,7 @@ export class TlsServer {
     });
     this.#server.on('sessionError', () => undefined);
     this.#server.on('tlsClientError', () => undefined);
-    this.#server.on('clientError', (_error, socket) => socket.destroy());
+    this.#server.on('clientError', (_error: Error, socket: Duplex) => socket.destroy());
   }
 
   async listen(socketPath: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { canonicalJson } from '#lib/kube/canonical.ts';
-import { isMap } from '../object.ts';
+import { isMap, textOf } from '../object.ts';
 import type { Json } from '../object.ts';
 import { StatusError, badRequest } from '../status-error.ts';
 
@@ -49,11 +49,11 @@ export function jsonPatch(target: Json, patch: Json): Json {
       if (canonicalJson(read(document, path)) !== canonicalJson(value))
         throw refuse(`test of ${path} failed`);
     } else if (op === 'move' || op === 'copy') {
-      const moved = structuredClone(read(document, String(from)));
-      if (op === 'move') write(document, String(from), 'remove', null);
+      const moved = structuredClone(read(document, textOf(from)));
+      if (op === 'move') write(document, textOf(from), 'remove', null);
       write(document, path, 'add', moved);
     } else if (op === 'add' || op === 'replace' || op === 'remove') write(document, path, op, value);
-    else throw badRequest(`unknown operation ${String(op)}`);
+    else throw badRequest(`unknown operation ${textOf(op)}`);
   }
   return document;
 }

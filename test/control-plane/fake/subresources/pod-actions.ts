@@ -1,7 +1,6 @@
 /** `binding`, `eviction` of pods: what they do to the pod (pkg/registry/core/pod/storage of 1.36). */
-import type { DeleteOptions } from '#lib/kube/client.ts';
 import { testResources } from '../../resources.ts';
-import { timeText } from '../object.ts';
+import { timeText, textOf } from '../object.ts';
 import type { Json, JsonMap, KubeObject } from '../object.ts';
 import type { Registry } from '../registry.ts';
 import { badRequest, conflict } from '../status-error.ts';
@@ -27,7 +26,7 @@ export function bindPod(registry: Registry, pod: KubeObject, body: KubeObject, n
     throw conflict(pods, name, `pod ${name} is being deleted, cannot be assigned to a host`);
   }
   const assigned = pod.spec?.['nodeName'];
-  if (assigned) throw conflict(pods, name, `pod ${name} is already assigned to node "${String(assigned)}"`);
+  if (assigned) throw conflict(pods, name, `pod ${name} is already assigned to node "${textOf(assigned)}"`);
   const bound = withCondition(
     { ...pod, spec: { ...pod.spec, nodeName: target.name } },
     { type: 'PodScheduled', status: 'True', lastProbeTime: null },
@@ -51,5 +50,5 @@ export function evictPod(registry: Registry, pod: KubeObject, body: KubeObject, 
     now,
   );
   registry.store.put(pods, marked);
-  registry.delete(pods, namespace, name, (body['deleteOptions'] ?? {}) as DeleteOptions);
+  registry.delete(pods, namespace, name, body['deleteOptions'] ?? {});
 }

@@ -1,5 +1,6 @@
 import type { Authenticator } from '../auth/authenticate.ts';
 import type { TokenIssuer } from '../auth/jwt.ts';
+import { textOf } from '../object.ts';
 import type { JsonMap, KubeObject } from '../object.ts';
 import type { User } from '../user.ts';
 import { apiAudience } from './token.ts';
@@ -8,12 +9,12 @@ const userStatus = (user: User): JsonMap => ({
   username: user.name,
   groups: [...user.groups],
   ...(user.uid === undefined ? {} : { uid: user.uid }),
-  ...(user.extra === undefined ? {} : { extra: structuredClone(user.extra) as JsonMap }),
+  ...(user.extra === undefined ? {} : { extra: structuredClone(user.extra) }),
 });
 
 /** Answers a TokenReview. */
 export function reviewToken(body: KubeObject, authenticator: Authenticator, issuer: TokenIssuer): KubeObject {
-  const token = String(body.spec?.['token'] ?? '');
+  const token = textOf(body.spec?.['token']);
   const wanted = (body.spec?.['audiences'] ?? []) as string[];
   const user = authenticator.userOfToken(token);
   const aud = (issuer.read(token)?.['aud'] ?? [apiAudience]) as string[];

@@ -2,7 +2,7 @@
 import { testResources } from '../../resources.ts';
 import { readRequest } from '../../pki.ts';
 import type { Authority, RequestFacts, Subject } from '../../pki.ts';
-import { timeText } from '../object.ts';
+import { timeText, textOf } from '../object.ts';
 import type { JsonMap, KubeObject } from '../object.ts';
 import type { Change, Store } from '../store.ts';
 
@@ -88,10 +88,10 @@ export class CsrSigner {
   }
 
   async #sign(csr: KubeObject): Promise<void> {
-    const signer = String(csr.spec?.['signerName']);
+    const signer = textOf(csr.spec?.['signerName']);
     const usage = usages[signer];
     if (usage === undefined) return;
-    const text = Buffer.from(String(csr.spec?.['request']), 'base64').toString();
+    const text = Buffer.from(textOf(csr.spec?.['request']), 'base64').toString();
     const asked = Number(csr.spec?.['expirationSeconds'] ?? 86_400);
     const seconds = this.options.validitySeconds ?? asked;
     const now = this.#now();

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { testResources } from '../../resources.ts';
 import type { TokenIssuer } from '../auth/jwt.ts';
-import { timeText } from '../object.ts';
+import { timeText, textOf } from '../object.ts';
 import type { JsonMap, KubeObject } from '../object.ts';
 import { badRequest, conflict, invalid, notFound } from '../status-error.ts';
 import type { Store } from '../store.ts';
@@ -30,13 +30,13 @@ function boundTo(account: KubeObject, ref: JsonMap | undefined, store: Store): J
   const { namespace = '', name } = account.metadata;
   const claims: JsonMap = { namespace, serviceaccount: named(account) };
   if (ref === undefined) return claims;
-  const plural = bindable[String(ref['kind'])];
+  const plural = bindable[textOf(ref['kind'])];
   if (plural === undefined || ref['apiVersion'] !== 'v1') {
     throw badRequest(
-      `cannot bind token to object of type ${String(ref['apiVersion'])}, Kind=${String(ref['kind'])}`,
+      `cannot bind token to object of type ${textOf(ref['apiVersion'])}, Kind=${textOf(ref['kind'])}`,
     );
   }
-  const refName = String(ref['name'] ?? '');
+  const refName = textOf(ref['name']);
   const object = store.get(testResources[plural], plural === 'nodes' ? undefined : namespace, refName);
   if (object === undefined) throw notFound(testResources[plural], refName);
   if (plural === 'pods' && object.spec?.['serviceAccountName'] !== name) {
@@ -45,10 +45,10 @@ function boundTo(account: KubeObject, ref: JsonMap | undefined, store: Store): J
     );
   }
   if (ref['uid'] && ref['uid'] !== object.metadata.uid) {
-    const why = `the UID in the bound object reference (${String(ref['uid'])}) does not match the UID in record. The object might have been deleted and then recreated`;
-    throw conflict({ group: '', plural: String(ref['kind']) }, refName, why);
+    const why = `the UID in the bound object reference (${textOf(ref['uid'])}) does not match the UID in record. The object might have been deleted and then recreated`;
+    throw conflict({ group: '', plural: textOf(ref['kind']) }, refName, why);
   }
-  claims[String(ref['kind']).toLowerCase()] = named(object);
+  claims[textOf(ref['kind']).toLowerCase()] = named(object);
   const nodeName = plural === 'pods' ? object.spec?.['nodeName'] : undefined;
   if (typeof nodeName === 'string') {
     const node = store.get(testResources.nodes, undefined, nodeName);
