@@ -15,7 +15,7 @@ export function consume(
     let failure: Error | undefined;
     const end = (error: unknown): void => {
       signal.removeEventListener('abort', abort);
-      reject(error as Error);
+      reject(error);
       body.off('data', each);
       body.destroy();
     };

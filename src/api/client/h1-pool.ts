@@ -63,7 +63,8 @@ export class H1Pool implements Carrier {
         if (isAnswered) return;
         // A connection that the server closed while it lay idle; only what changes nothing may be said twice.
         const isStale = request.reusedSocket && call.method === 'GET';
-        reject(isStale ? new UnsentError('the connection had closed', { cause }) : classify(cause));
+        if (isStale) reject(new UnsentError('the connection had closed', { cause }));
+        else reject(classify(cause, tls !== undefined && !request.reusedSocket));
       });
       request.on('close', () => {
         signal.removeEventListener('abort', abort);
@@ -84,10 +85,12 @@ export class H1Pool implements Carrier {
   }
 }
 
-function classify(error: Error): ConnectionError {
+/** `isFirst`: TLS was only just agreed on. A server that then refuses the client's certificate may simply hang up. */
+function classify(error: Error, isFirst: boolean): ConnectionError {
   const cause: unknown = error instanceof AggregateError ? error.errors[0] : error;
   const code = (cause as NodeJS.ErrnoException).code ?? '';
-  if (/^(ERR_SSL|ERR_TLS|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/.test(code)) {
+  const isCut = isFirst && ['ECONNRESET', 'EPIPE'].includes(code);
+  if (isCut || /^(ERR_SSL|ERR_TLS|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/.test(code)) {
     return new TlsError('TLS fails', { cause });
   }
   return new ConnectionError('the connection fails', { cause });

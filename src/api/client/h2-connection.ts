@@ -68,7 +68,7 @@ export class H2Connection implements Carrier {
       if (signal.aborted) abort();
       else signal.addEventListener('abort', abort, { once: true });
       session.on('connect', () => session.setLocalWindowSize(CONNECTION_WINDOW));
-      session.on('error', (error) => {
+      session.on('error', (error: Error) => {
         failure = error;
         if (made !== undefined) made.#failure ??= error;
       });
@@ -123,14 +123,14 @@ export class H2Connection implements Carrier {
         stream.resume();
       };
       signal.addEventListener('abort', abort, { once: true });
-      stream.on('error', (error) => {
+      stream.on('error', (error: Error) => {
         failure = error;
       });
       stream.once('response', (headers) => resolve(toAnswer(headers, stream)));
       stream.once('close', () => {
         signal.removeEventListener('abort', abort);
         this.#closed();
-        reject(this.#whyClosed(stream, failure));
+        reject(this.#whyClosed(call.method, stream, failure));
       });
       if (call.body !== undefined) stream.end(call.body);
     });
@@ -147,8 +147,11 @@ export class H2Connection implements Carrier {
     this.#session.destroy(error);
   }
 
-  #whyClosed(stream: ClientHttp2Stream, failure: Error | undefined): ConnectionError {
+  #whyClosed(method: string, stream: ClientHttp2Stream, failure: Error | undefined): ConnectionError {
+    // A connection that the server closed while it lay idle; only what changes nothing may be said twice.
+    const isStale = method === 'GET' && this.#session.destroyed && this.#failure === undefined;
     const isUnseen =
+      isStale ||
       stream.id === undefined ||
       stream.id > this.#lastStream ||
       stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;

@@ -135,7 +135,7 @@ export class HttpKubeClient implements KubeClient {
       const text = await readText(answer, signal, this.#maxBytes);
       if (lane === 'lease') this.#leaseAnswered(true);
       if (answer.status < 200 || answer.status > 299) throw toApiError(answer, text, this.#clock.now());
-      return parse<T>(text, this.#exchanger.shown(outgoing));
+      return parse(text, this.#exchanger.shown(outgoing)) as T;
     } catch (cause) {
       if (call.signal.aborted) throw call.signal.reason;
       if (cause instanceof ApiError) throw cause;
@@ -154,9 +154,9 @@ interface RawList<T> {
 export const noAnswer = (what: string, cause: unknown): ApiError =>
   new ApiError({ status: 0, reason: '', message: `${what}: ${describeError(cause)}` }, { cause });
 
-function parse<T>(text: string, what: string): T {
+function parse(text: string, what: string): unknown {
   try {
-    return JSON.parse(text) as T;
+    return JSON.parse(text) as unknown;
   } catch {
     // The parser's own words quote the text, which may be a Secret.
     throw new ApiError({ status: 0, reason: '', message: `${what}: the answer is no JSON` });

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import { NodeletError, describeError } from '#lib/errors.ts';
+import { describeError } from '#lib/errors.ts';
+import type { NodeletError } from '#lib/errors.ts';
 import type { Logger } from '#lib/logger.ts';
 import type { TlsMaterial } from '../credentials.ts';
 import { isPair } from './exec-plugin.ts';

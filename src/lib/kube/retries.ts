@@ -21,17 +21,17 @@ export interface RetryOptions {
 export async function withRetries<T>(call: () => Promise<T>, options: RetryOptions): Promise<T> {
   const { clock, signal, deadlineMs = Infinity, when = isRetryable } = options;
   const end = clock.monotonic() + deadlineMs;
-  const delays = options.delays[Symbol.iterator]();
+  const delays: Iterator<number, unknown> = options.delays[Symbol.iterator]();
   for (;;) {
     signal.throwIfAborted();
     try {
       return await call();
     } catch (error) {
       if (signal.aborted || !when(error)) throw error;
-      const { done, value } = delays.next();
-      if (done === true) throw error;
+      const next = delays.next();
+      if (next.done === true) throw error;
       const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
-      const delay = Math.max(value, asked);
+      const delay = Math.max(next.value, asked);
       if (clock.monotonic() + delay > end) throw error;
       await sleep(clock, delay, signal);
     }
