@@ -1,6 +1,6 @@
 import { ApiError } from '#lib/kube/api-error.ts';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, readdir, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { parsePair } from './key-pair.ts';
@@ -389,17 +389,6 @@ test('a link that leads nowhere: the newest whole pair takes its place', async (
   await at.during(manager.establish(at.process().signal));
   expect(at.connected).toEqual([]);
   expect(await readlink(at.path(PEM))).toBe(at.path('pki/kubelet-client-2025-01-01-00-00-00.pem'));
-});
-
-test.skipIf(process.getuid?.() === 0)('a folder that can’t be written: the reason names it', async () => {
-  await using at = await newNode();
-  await mkdir(at.path('pki'), { mode: 0o500 });
-  const manager = at.manager();
-  manager.establish(at.process().signal).catch(() => undefined);
-  await at.until(() => manager.state.trouble !== undefined);
-  expect(manager.state.trouble).toContain(`--cert-dir ${at.path('pki')}: cannot write`);
-  await chmod(at.path('pki'), 0o700);
-  await at.until(() => manager.state.trouble === undefined);
 });
 
 test('a folder of certificates that is no folder: the reason names it, and work goes on once it is one', async () => {

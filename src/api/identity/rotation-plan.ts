@@ -19,7 +19,7 @@ export interface Moment {
  * clock which finds it old is wrong, and only the monotonic clock counts.
  */
 export function planRotation(leaf: Leaf, share: number, at: Moment, isFresh: boolean): RotationPlan {
-  const age = (leaf.notAfter - leaf.notBefore) * (0.7 + 0.2 * share);
+  const age = Math.round((leaf.notAfter - leaf.notBefore) * (0.7 + 0.2 * share));
   const wallAt = leaf.notBefore + age;
   if (!isFresh) return { wallAt, monotonicAt: at.monotonic + Math.max(0, wallAt - at.now) };
   return { wallAt: wallAt > at.now ? wallAt : Infinity, monotonicAt: at.monotonic + age };

@@ -12,7 +12,7 @@ import type { KeyPair, Leaf } from '../key-pair.ts';
 import { IdentityManager } from '../manager.ts';
 import { FakeSigningApi } from './fake-signing-api.ts';
 import { JumpClock } from './jump-clock.ts';
-import { TestCa, x509InProcess } from './test-ca.ts';
+import { TestCa, isSigning, x509InProcess } from './test-ca.ts';
 
 export const HOUR = 3_600_000;
 export const YEAR = 365 * 24 * HOUR;
@@ -178,13 +178,13 @@ async function leafOf(user: User): Promise<Leaf | undefined> {
   return file === undefined ? undefined : parseLeaf(await readFile(file, 'utf8'), file);
 }
 
-/** Lets file operations that are under way end. Signatures in the thread pool can't be seen: hence a little longer. */
+/** Lets what is under way on the disk and in the thread pool end. */
 async function settleDisk(): Promise<void> {
-  for (let quiet = 0, look = 0; quiet < 3 && look < 200; look++) {
+  for (let quiet = 0, look = 0; quiet < 3 && look < 1000; look++) {
     await realSleep(1);
-    const isBusy = process
-      .getActiveResourcesInfo()
-      .some((name) => name.endsWith('ReqPromise') || name === 'CloseReq');
+    const isBusy =
+      isSigning() ||
+      process.getActiveResourcesInfo().some((name) => name.endsWith('ReqPromise') || name === 'CloseReq');
     quiet = isBusy ? 0 : quiet + 1;
   }
 }

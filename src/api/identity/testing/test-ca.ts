@@ -16,6 +16,20 @@ export interface Validity {
   notAfter: number;
 }
 
+let underWay = 0;
+
+/** Whether keys or signatures are being made: the thread pool doesn't show it. */
+export const isSigning = (): boolean => underWay > 0;
+
+async function noted<T>(work: Promise<T>): Promise<T> {
+  underWay += 1;
+  try {
+    return await work;
+  } finally {
+    underWay -= 1;
+  }
+}
+
 /** Signs what it is given, as the cluster's signer would. */
 export class TestCa {
   readonly #keys: webcrypto.CryptoKeyPair;
@@ -46,7 +60,11 @@ export class TestCa {
   }
 
   /** A certificate for the request (PEM) as it asks. */
-  async sign(request: string, valid: Validity): Promise<string> {
+  sign(request: string, valid: Validity): Promise<string> {
+    return noted(this.#sign(request, valid));
+  }
+
+  async #sign(request: string, valid: Validity): Promise<string> {
     const asked = new x509.Pkcs10CertificateRequest(request);
     if (!(await asked.verify())) throw new Error('the signing request is not signed by its key');
     const names = asked.getExtension('2.5.29.17');
@@ -79,6 +97,6 @@ export class TestCa {
 
 /** As the process would, without one. */
 export const x509InProcess: X509Maker = {
-  request: (key, subject) => doX509Work({ kind: 'request', key, subject }),
-  selfSigned: (key, subject, valid) => doX509Work({ kind: 'self-signed', key, subject, ...valid }),
+  request: (key, subject) => noted(doX509Work({ kind: 'request', key, subject })),
+  selfSigned: (key, subject, valid) => noted(doX509Work({ kind: 'self-signed', key, subject, ...valid })),
 };
