@@ -21,6 +21,7 @@ import { adoptableUid, findPods } from '#kubelet/runtime-pods.ts';
 import type { Logger } from '#lib/logger.ts';
 import { LocalServer } from '#server/local-server.ts';
 import { ensureRshared } from '#volumes/shared-root.ts';
+import { type ClusterOfPods, composeApiPods } from './api-pods.ts';
 import { readMachine } from './machine.ts';
 import { composePods } from './pod-parts.ts';
 
@@ -32,6 +33,8 @@ export interface AgentPlan {
   /** Where pods come from; `adopt` gives a static pod the UID that it runs under already. */
   sources(adopt: AdoptUid): PodSource[];
   applied: AppliedManifests | undefined;
+  /** The cluster that the node belongs to; without it there are static pods only. */
+  cluster?: ClusterOfPods | undefined;
   signal: AbortSignal;
 }
 
@@ -80,12 +83,22 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
   await ensureDir(paths.containerLogs, 0o755);
   await ensureRshared(paths.root, signal);
   const driver = options.cgroupDriver ?? (await runtime.cgroupDriver({ signal })) ?? 'cgroupfs';
-  const pods = composePods(options, connection, machine, driver, paths, clock, log);
+  const api =
+    plan.cluster &&
+    composeApiPods(plan.cluster, options.nodeName, (name) => pods.workers.hasName(name), clock, log);
+  const pods = composePods(options, connection, machine, driver, paths, clock, log, {
+    statuses: api?.statuses,
+    admission: plan.cluster?.admission,
+    forwardEvent: api && ((event) => api.events.send(event)),
+  });
   await pods.cgroups.start();
 
   const found = await findPods(runtime, pods.records, signal);
   pods.workers.setEarlier(found.values());
-  const sources = new SourceMux(plan.sources((pod) => adoptableUid(found.values(), pod)));
+  const sources = new SourceMux([
+    ...plan.sources((pod) => adoptableUid(found.values(), pod)),
+    ...(api === undefined ? [] : [api.source]),
+  ]);
   const stopping = new AbortController();
   const changes = new PodChanges({
     runtime,
@@ -161,6 +174,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     ),
     runtimeStatus: () => status.latest,
     applied: plan.applied,
+    otherWaits: (pod) => api?.waits(pod) ?? [],
     paths,
     clock,
     logger: log,
@@ -183,6 +197,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
   const background = [changes.run(stopping.signal), rotator.run(stopping.signal)];
   await sources.start((wanted) => {
     pods.workers.setDesired(wanted);
+    api?.mirrors.setDesired(wanted, sources.isCompleteFor('file'));
     housekeeping.lookSoon();
   });
   housekeeping.start();
@@ -202,6 +217,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
         sources.stop(),
         housekeeping.stop(),
         pods.workers.stop(),
+        api?.stop(),
         ...background,
       ]);
       // A call that the runtime doesn't answer must not hold up the end: the next process picks up from there.

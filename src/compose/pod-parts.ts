@@ -5,6 +5,7 @@ import { containerResources } from '#cgroups/compute.ts';
 import type { RuntimeConnection } from '#cri/grpc/connect.ts';
 import { listDir, readText, removeOwnTree, ensureDir } from '#host/files.ts';
 import { readMounts } from '#host/mounts.ts';
+import type { Admission } from '#kubelet/admission.ts';
 import { EventLog } from '#kubelet/events.ts';
 import { BlockedDirectoryError } from '#kubelet/gc/blocked-directory.ts';
 import { removePodDir } from '#kubelet/gc/pod-directories.ts';
@@ -24,11 +25,11 @@ import { ContainerKiller } from '#kubelet/pod/kill-containers.ts';
 import { PodObserver } from '#kubelet/pod/observer.ts';
 import { PodWorker } from '#kubelet/pod/pod-worker.ts';
 import { PodWorkers } from '#kubelet/pod/pod-workers.ts';
-import type { PodDirectories } from '#kubelet/pod/ports.ts';
+import type { PodDirectories, PodStatusSink } from '#kubelet/pod/ports.ts';
 import { RecordStore } from '#kubelet/pod/record-store.ts';
 import { ContainerStarter } from '#kubelet/pod/start-container.ts';
 import type { Clock } from '#lib/clock.ts';
-import type { AgentPod } from '#lib/kube/types.ts';
+import type { AgentPod, Event } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
 import { PriorityGate } from '#lib/priority-gate.ts';
 import { localPlugins } from '#volumes/plugins.ts';
@@ -51,6 +52,13 @@ export interface PodParts {
   cgroups: PodCgroupManager;
 }
 
+/** Where the pods' news go, and who judges new pods; nowhere and nobody without a cluster. */
+export interface PodOutside {
+  statuses?: PodStatusSink | undefined;
+  admission?: Admission | undefined;
+  forwardEvent?: ((event: Event) => void) | undefined;
+}
+
 export function composePods(
   options: AgentOptions,
   { runtime, images: imageService, version }: RuntimeConnection,
@@ -59,8 +67,9 @@ export function composePods(
   paths: Paths,
   clock: Clock,
   log: Logger,
+  { statuses, admission, forwardEvent }: PodOutside = {},
 ): PodParts {
-  const events = new EventLog(clock, log.child({ component: 'pods' }), options.nodeName);
+  const events = new EventLog(clock, log.child({ component: 'pods' }), options.nodeName, forwardEvent);
   const records = new RecordStore(paths, log);
   const cgroups = new PodCgroupManager({
     layout: machine.layout,
@@ -133,6 +142,7 @@ export function composePods(
     events,
     clock,
     log,
+    statuses,
     hostIps: machine.addresses,
     runtimeName: version.runtimeName,
     backoffLimits: CRASH_BACKOFF,
@@ -143,6 +153,8 @@ export function composePods(
     events,
     clock,
     log,
+    statuses,
+    admission,
     logFloor: (pod) => logFloor(paths, pod),
   });
   return { workers, images, events, records, volumes, cgroups };

@@ -18,10 +18,18 @@ export class EventLog implements PodEvents {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #nodeName: string;
+  readonly #forward: (event: Event) => void;
   /** In order of their last occurrence. */
   readonly #events = new Map<string, Event>();
 
-  constructor(clock: Clock, log: Logger, nodeName: string) {
+  /** `forward` gets each event as it happens, with a count of 1; it must neither throw nor block. */
+  constructor(
+    clock: Clock,
+    log: Logger,
+    nodeName: string,
+    forward: (event: Event) => void = () => undefined,
+  ) {
+    this.#forward = forward;
     this.#clock = clock;
     this.#log = log;
     this.#nodeName = nodeName;
@@ -35,41 +43,16 @@ export class EventLog implements PodEvents {
     container?: string,
   ): void {
     const { namespace, name, uid } = pod.metadata;
-    const text = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE - 3)}...` : message;
     const fieldPath = container === undefined ? undefined : containerField(pod, container);
-    const key = createHash('sha1')
-      .update([uid, fieldPath, type, reason, text].join('\0'))
-      .digest('hex')
-      .slice(0, 16);
-    const now = apiTime(this.#clock.now());
-    const before = this.#events.get(key);
-    this.#events.delete(key);
-    this.#events.set(key, {
-      metadata: {
-        name: `${name}.${key}`,
-        namespace,
-        creationTimestamp: before?.metadata.creationTimestamp ?? now,
-      },
-      involvedObject: {
-        apiVersion: 'v1',
-        kind: 'Pod',
-        namespace,
-        name,
-        uid,
-        ...(fieldPath === undefined ? {} : { fieldPath }),
-      },
-      type,
-      reason,
-      message: text,
-      count: (before?.count ?? 0) + 1,
-      firstTimestamp: before?.firstTimestamp ?? now,
-      lastTimestamp: now,
-      source: { component: 'kubelet', host: this.#nodeName },
-      reportingComponent: 'kubelet',
-      reportingInstance: this.#nodeName,
-    });
-    const oldest = this.#events.size > CAPACITY ? this.#events.keys().next().value : undefined;
-    if (oldest !== undefined) this.#events.delete(oldest);
+    const about = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      namespace,
+      name,
+      uid,
+      ...(fieldPath === undefined ? {} : { fieldPath }),
+    };
+    const text = this.#note(about, namespace, type, reason, message);
     const fields = {
       pod: `${namespace}/${name}`,
       uid,
@@ -78,6 +61,61 @@ export class EventLog implements PodEvents {
     };
     if (type === 'Warning') this.#log.warn(fields, text);
     else this.#log.info(fields, text);
+  }
+
+  /** An event about the node itself; upstream gives the node's name for its UID. */
+  nodeEvent(type: 'Normal' | 'Warning', reason: string, message: string): void {
+    const name = this.#nodeName;
+    const text = this.#note(
+      { apiVersion: 'v1', kind: 'Node', name, uid: name },
+      'default',
+      type,
+      reason,
+      message,
+    );
+    if (type === 'Warning') this.#log.warn({ node: name, reason }, text);
+    else this.#log.info({ node: name, reason }, text);
+  }
+
+  /** Returns the message, cut to what an event holds. */
+  #note(
+    about: Event['involvedObject'],
+    namespace: string,
+    type: string,
+    reason: string,
+    message: string,
+  ): string {
+    const text = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE - 3)}...` : message;
+    const key = createHash('sha1')
+      .update([about.uid, about.fieldPath, type, reason, text].join('\0'))
+      .digest('hex')
+      .slice(0, 16);
+    const now = apiTime(this.#clock.now());
+    const event: Event = {
+      metadata: { name: `${about.name}.${key}`, namespace, creationTimestamp: now },
+      involvedObject: about,
+      type,
+      reason,
+      message: text,
+      count: 1,
+      firstTimestamp: now,
+      lastTimestamp: now,
+      source: { component: 'kubelet', host: this.#nodeName },
+      reportingComponent: 'kubelet',
+      reportingInstance: this.#nodeName,
+    };
+    this.#forward(event);
+    const before = this.#events.get(key);
+    this.#events.delete(key);
+    this.#events.set(key, {
+      ...event,
+      metadata: before?.metadata ?? event.metadata,
+      count: (before?.count ?? 0) + 1,
+      firstTimestamp: before?.firstTimestamp ?? now,
+    });
+    const oldest = this.#events.size > CAPACITY ? this.#events.keys().next().value : undefined;
+    if (oldest !== undefined) this.#events.delete(oldest);
+    return text;
   }
 
   /** Oldest first; all, or those about one pod. */
