@@ -1,4 +1,5 @@
 /** Builds the agent's parts for one runtime and runs them until it is told to stop. */
+import { release } from 'node:os';
 import type { AgentOptions } from '#config/agent-options.ts';
 import { kubernetesVersion, nodeletVersion } from '#config/version.ts';
 import { PodChanges } from '#cri/events.ts';
@@ -8,11 +9,14 @@ import { ensureDir } from '#host/files.ts';
 import { readMounts } from '#host/mounts.ts';
 import { setOwnOomScore } from '#host/own-oom-score.ts';
 import type { AppliedManifests } from '#kubelet/applied.ts';
+import { SysctlRules } from '#kubelet/admission/sysctls.ts';
 import { GarbageCollector } from '#kubelet/gc/garbage-collector.ts';
 import { Housekeeping } from '#kubelet/housekeeping.ts';
 import { LocalView } from '#kubelet/local-view.ts';
 import { LogRotator } from '#kubelet/logs/log-rotation.ts';
 import { applyKernelTunables } from '#kubelet/node/kernel-tunables.ts';
+import type { CredentialProviders } from '#kubelet/images/providers/providers.ts';
+import type { NodeSettings } from '#kubelet/node/settings.ts';
 import type { Paths } from '#kubelet/paths.ts';
 import { SourceMux } from '#kubelet/source-mux.ts';
 import type { AdoptUid, PodSource } from '#kubelet/sources/source.ts';
@@ -20,20 +24,42 @@ import { adoptableUid, findPods } from '#kubelet/runtime-pods.ts';
 import type { Logger } from '#lib/logger.ts';
 import { LocalServer } from '#server/local-server.ts';
 import { ensureRshared } from '#volumes/shared-root.ts';
+import { composeApiPods } from './api-pods.ts';
+import type { Cluster } from './cluster.ts';
+import { clusterSupplies } from './cluster-supplies.ts';
 import { readMachine } from './machine.ts';
-import { composeNode, podsLimits, settingsOf } from './node-parts.ts';
-import { composePods } from './pod-parts.ts';
+import { NodeAdmission } from './node-admission.ts';
+import { type NodeParts, composeNode, podsLimits } from './node-parts.ts';
+import { type PodParts, type PodSettings, composePods, defaultPodSettings } from './pod-parts.ts';
+import { noSupplies } from './pod-references.ts';
 
 export interface AgentPlan {
   options: AgentOptions;
   mode: 'standalone' | 'kubelet';
   endpoint: string;
+  node: NodeSettings;
+  pods: PodSettings;
   log: Logger;
-  /** Where pods come from; `adopt` gives a static pod the UID that it runs under already. */
+  /** Where pods come from besides the cluster; `adopt` gives a static pod the UID that it runs under already. */
   sources(adopt: AdoptUid): PodSource[];
   applied: AppliedManifests | undefined;
+  /** undefined: there is no API server. */
+  cluster: Cluster | undefined;
+  allowedUnsafeSysctls: readonly string[];
+  credentialProviders: CredentialProviders | undefined;
+  /** What /configz shows. */
+  configuration: Readonly<Record<string, unknown>> | undefined;
   signal: AbortSignal;
 }
+
+/** What the plan of an agent without cluster and configuration leaves open. */
+export const alone = {
+  pods: defaultPodSettings,
+  cluster: undefined,
+  allowedUnsafeSysctls: [],
+  credentialProviders: undefined,
+  configuration: undefined,
+} satisfies Partial<AgentPlan>;
 
 export interface RunningAgent {
   /** Ends the agent within seconds; pods run on. */
@@ -73,27 +99,51 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     );
   }
   const machine = await readMachine(options);
-  const settings = settingsOf(options);
-  if (plan.mode === 'kubelet') await applyKernelTunables(settings.protectKernelDefaults, log);
+  if (plan.mode === 'kubelet') await applyKernelTunables(plan.node.protectKernelDefaults, log);
   await ensureDir(paths.podLogs, 0o750);
   await ensureDir(paths.containerLogs, 0o755);
   await ensureRshared(paths.root, signal);
   const driver = options.cgroupDriver ?? (await runtime.cgroupDriver({ signal })) ?? 'cgroupfs';
-  const pods = composePods(
+  const { cluster } = plan;
+  const api =
+    cluster &&
+    composeApiPods(
+      { ...cluster.api, nodeUid: () => node.agent.node().metadata?.uid },
+      options.nodeName,
+      (name) => pods.workers.hasName(name),
+      clock,
+      log,
+    );
+  const sysctls = new SysctlRules(release(), plan.allowedUnsafeSysctls);
+  const pods: PodParts = composePods({
     options,
+    settings: plan.pods,
     connection,
     machine,
     driver,
-    podsLimits(machine, settings),
+    nodeAllocatable: podsLimits(machine, plan.node),
     paths,
     clock,
     log,
-  );
+    supplies: cluster === undefined ? noSupplies : clusterSupplies(cluster, () => node.agent.node(), clock),
+    statuses: api?.statuses,
+    admission: new NodeAdmission({
+      node: () => node.agent.node(),
+      fail: (uid, terminal) => pods.workers.fail(uid, terminal),
+      events: { event: (...args) => pods.events.event(...args) },
+      sysctls,
+    }),
+    forwardEvent: api && ((event) => api.events.send(event)),
+    credentialProviders: plan.credentialProviders,
+  });
   await pods.cgroups.start();
 
   const found = await findPods(runtime, pods.records, signal);
   pods.workers.setEarlier(found.values());
-  const sources = new SourceMux(plan.sources((pod) => adoptableUid(found.values(), pod)));
+  const sources = new SourceMux([
+    ...plan.sources((pod) => adoptableUid(found.values(), pod)),
+    ...(api === undefined ? [] : [api.source]),
+  ]);
   const stopping = new AbortController();
   const changes = new PodChanges({
     runtime,
@@ -150,14 +200,15 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     clock,
     log.child({ component: 'log-rotation' }),
   );
-  const node = composeNode({
-    settings,
+  const node: NodeParts = composeNode({
+    settings: plan.node,
     mode: plan.mode,
     cgroups: pods.cgroups,
     connection,
     machine,
     paths,
     events: pods.events.node,
+    ...(cluster === undefined ? {} : { cluster: { client: cluster.api.client, nodes: cluster.nodes } }),
     startedAt,
     clock,
     log,
@@ -170,6 +221,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     runtime,
     node: () => node.agent.node(),
     applied: plan.applied,
+    otherWaits: (pod) => api?.waits(pod) ?? [],
     paths,
     clock,
     logger: log,
@@ -185,6 +237,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
       nodeName: options.nodeName,
       startedAt,
     },
+    ...(plan.configuration === undefined ? {} : { configuration: plan.configuration }),
     clock,
     logger: log.child({ component: 'socket' }),
   });
@@ -192,6 +245,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
   const background = [changes.run(stopping.signal), rotator.run(stopping.signal)];
   await sources.start((wanted) => {
     pods.workers.setDesired(wanted);
+    api?.mirrors.setDesired(wanted, sources.isCompleteFor('file'));
     housekeeping.lookSoon();
   });
   housekeeping.start();
@@ -210,8 +264,9 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
         sources.stop(),
         housekeeping.stop(),
         pods.workers.stop(),
+        api?.stop(),
         ...background,
-      ]);
+      ]).then(() => cluster?.stop());
       // A call that the runtime doesn't answer must not hold up the end: the next process picks up from there.
       await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, STOP_MS))]);
       connection.close();

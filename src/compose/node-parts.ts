@@ -1,7 +1,6 @@
 /** Wires the node's own parts: its object, its pressure, the runtime's health. */
 import type { PodCgroupManager } from '#cgroups/manager.ts';
 import type { CgroupLimits } from '#cgroups/pod-limits.ts';
-import type { AgentOptions } from '#config/agent-options.ts';
 import { kubernetesVersion } from '#config/version.ts';
 import type { RuntimeConnection } from '#cri/grpc/connect.ts';
 import type { IpFamily } from '#host/addresses.ts';
@@ -13,7 +12,6 @@ import { NodeAgent } from '#kubelet/node/node-agent.ts';
 import type { NodeCluster } from '#kubelet/node/node-agent.ts';
 import type { NodeEvents } from '#kubelet/node/node-events.ts';
 import { ThresholdPressure } from '#kubelet/node/pressure.ts';
-import { nodeSettings } from '#kubelet/node/settings.ts';
 import type { NodeSettings } from '#kubelet/node/settings.ts';
 import { SignalReader } from '#kubelet/node/signals.ts';
 import type { Paths } from '#kubelet/paths.ts';
@@ -41,17 +39,6 @@ export interface NodeParts {
   health: RuntimeHealth;
   start(): Promise<void>;
   stop(): Promise<void>;
-}
-
-/** What of the options concerns the node. There is no node API yet, so no port of one. */
-export function settingsOf(options: AgentOptions): NodeSettings {
-  return nodeSettings({
-    nodeName: options.nodeName,
-    hostname: options.nodeName,
-    nodeIps: options.nodeIps,
-    maxPods: options.maxPods,
-    kubeletPort: 0,
-  });
 }
 
 /** What the group of all pods is limited to. */

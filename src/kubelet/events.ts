@@ -19,10 +19,18 @@ export class EventLog implements PodEvents {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #nodeName: string;
+  readonly #forward: (event: Event) => void;
   /** In order of their last occurrence. */
   readonly #events = new Map<string, Event>();
 
-  constructor(clock: Clock, log: Logger, nodeName: string) {
+  /** `forward` gets each event as it happens, with a count of 1; it must neither throw nor block. */
+  constructor(
+    clock: Clock,
+    log: Logger,
+    nodeName: string,
+    forward: (event: Event) => void = () => undefined,
+  ) {
+    this.#forward = forward;
     this.#clock = clock;
     this.#log = log;
     this.#nodeName = nodeName;
@@ -45,7 +53,7 @@ export class EventLog implements PodEvents {
       uid,
       ...(fieldPath === undefined ? {} : { fieldPath }),
     };
-    const text = this.#keep(about, namespace, type, reason, message);
+    const text = this.#note(about, namespace, type, reason, message);
     const fields = {
       pod: `${namespace}/${name}`,
       uid,
@@ -61,18 +69,18 @@ export class EventLog implements PodEvents {
     event: (type, reason, message) => {
       // Upstream's reference to a node that may not be registered yet: its name stands in for the UID.
       const about = { apiVersion: 'v1', kind: 'Node', name: this.#nodeName, uid: this.#nodeName };
-      const text = this.#keep(about, 'default', type, reason, message);
+      const text = this.#note(about, 'default', type, reason, message);
       const fields = { node: this.#nodeName, reason };
       if (type === 'Warning') this.#log.warn(fields, text);
       else this.#log.info(fields, text);
     },
   };
 
-  /** Counts or adds the event; returns the text as kept. */
-  #keep(
+  /** Returns the message, cut to what an event holds. */
+  #note(
     about: Event['involvedObject'],
     namespace: string,
-    type: 'Normal' | 'Warning',
+    type: string,
     reason: string,
     message: string,
   ): string {
@@ -82,24 +90,27 @@ export class EventLog implements PodEvents {
       .digest('hex')
       .slice(0, 16);
     const now = apiTime(this.#clock.now());
-    const before = this.#events.get(key);
-    this.#events.delete(key);
-    this.#events.set(key, {
-      metadata: {
-        name: `${about.name}.${key}`,
-        namespace,
-        creationTimestamp: before?.metadata.creationTimestamp ?? now,
-      },
+    const event: Event = {
+      metadata: { name: `${about.name}.${key}`, namespace, creationTimestamp: now },
       involvedObject: about,
       type,
       reason,
       message: text,
-      count: (before?.count ?? 0) + 1,
-      firstTimestamp: before?.firstTimestamp ?? now,
+      count: 1,
+      firstTimestamp: now,
       lastTimestamp: now,
       source: { component: 'kubelet', host: this.#nodeName },
       reportingComponent: 'kubelet',
       reportingInstance: this.#nodeName,
+    };
+    this.#forward(event);
+    const before = this.#events.get(key);
+    this.#events.delete(key);
+    this.#events.set(key, {
+      ...event,
+      metadata: before?.metadata ?? event.metadata,
+      count: (before?.count ?? 0) + 1,
+      firstTimestamp: before?.firstTimestamp ?? now,
     });
     const oldest = this.#events.size > CAPACITY ? this.#events.keys().next().value : undefined;
     if (oldest !== undefined) this.#events.delete(oldest);

@@ -1,7 +1,8 @@
 import type { RuntimeService } from '#cri/runtime.ts';
 import type { Clock } from '#lib/clock.ts';
 import { NotFoundError } from '#lib/errors.ts';
-import type { Event, Node, Pod } from '#lib/kube/types.ts';
+import type { AgentPod, Event, Node, Pod } from '#lib/kube/types.ts';
+import type { Wait } from '#lib/kube/wait.ts';
 import { BadRequestError, ConflictError, NotSupportedError } from '#server/errors.ts';
 import type {
   AppliedView,
@@ -28,6 +29,8 @@ export interface LocalViewParts extends PodLogsParts {
   node: () => Node;
   /** Undefined where nothing can be applied: in the kubelet role. */
   applied: AppliedManifests | undefined;
+  /** What else holds up a pod, beyond its worker: the API server. */
+  otherWaits?(pod: AgentPod): Wait[];
   clock: Clock;
 }
 
@@ -124,7 +127,7 @@ export class LocalView implements NodeView {
     const { pod, status, ending, record } = context;
     const metadata: Pod['metadata'] = { ...pod.metadata };
     metadata.creationTimestamp ??= record.startTime;
-    if (ending !== undefined) {
+    if (ending !== undefined && metadata.deletionTimestamp === undefined) {
       metadata.deletionTimestamp = new Date(
         Math.floor(((record.terminating?.since ?? 0) + ending.gracePeriodSeconds * 1000) / 1000) * 1000,
       )
@@ -140,7 +143,7 @@ export class LocalView implements NodeView {
         spec: pod.spec,
         status: status ?? { phase: 'Pending' },
       },
-      waits,
+      waits: [...waits, ...(this.#parts.otherWaits?.(pod) ?? [])],
       origin: this.#parts.sources.originOf(pod.metadata.uid),
       terminating: ending !== undefined,
     };

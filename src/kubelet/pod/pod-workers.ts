@@ -175,6 +175,12 @@ export class PodWorkers {
     return this.#entries.has(uid);
   }
 
+  /** Whether a pod of this full name is on the node, also one that an earlier agent left. */
+  hasName(name: string): boolean {
+    const names = [...this.#earlier.values(), ...this.#contexts().map(({ pod }) => fullName(pod))];
+    return names.includes(name);
+  }
+
   /** Runs `work` while nobody looks after the pod. */
   exclusively<T>(uid: string, work: () => Promise<T>): Promise<T> {
     return this.#queue.exclusively(uid, work);

@@ -37,7 +37,7 @@ export function newest(informed: Pod, answer: Pod | undefined): Pod {
 }
 
 /** Versions of one kind are numbers that grow. */
-function versionOf(pod: Pod | undefined): bigint {
+export function versionOf(pod: Pod | undefined): bigint {
   const text = pod?.metadata?.resourceVersion ?? '';
   return /^\d+$/.test(text) ? BigInt(text) : -1n;
 }
