@@ -16,7 +16,7 @@ import type { CheckedPair } from './key-pair.ts';
 import { obtain } from './order.ts';
 import { PairStore } from './pair-store.ts';
 import { isRefusal } from './refusal.ts';
-import { retryDelays } from './retry-delays.ts';
+import { retryDelay } from './retry-delays.ts';
 import type { Random } from './retry-delays.ts';
 import type { IdentityObserver, IdentityState } from './state.ts';
 import { daysLeft } from './words.ts';
@@ -35,6 +35,10 @@ export interface IdentityParts {
 
 /** The wall clock may jump while a timer runs: look at it this often. */
 const LOOK_MS = 60_000;
+/** Longest pauses between attempts: while the node has no credentials, doubtful ones, good ones. */
+const UNKNOWN_MAX_MS = 15_000;
+const DOUBTED_MAX_MS = 60_000;
+const RENEWAL_MAX_MS = 300_000;
 
 /**
  * Who this node is for the API server: finds its client certificate or asks for one, keeps it from ending, and gets
@@ -81,22 +85,23 @@ export class IdentityManager {
    * the signal's reason only.
    */
   async establish(signal: AbortSignal): Promise<ClientAccess> {
-    const delays = retryDelays(this.#parts.random, 1000, 60_000);
-    for (;;) {
+    for (let failures = 1; ; failures++) {
+      let delay: number;
       try {
         const access = await this.#find(signal);
         if (!this.#held.isDoubted) this.#trouble = undefined;
         return access;
       } catch (error) {
         this.#failed(error, signal);
+        delay = retryDelay(failures, UNKNOWN_MAX_MS, error, this.#parts.random);
       }
-      await sleep(this.#parts.clock, delays.next().value, signal);
+      await sleep(this.#parts.clock, delay, signal);
     }
   }
 
   /** Keeps the credentials alive, after `establish`. Rejects with the signal's reason only. */
   async run(signal: AbortSignal): Promise<never> {
-    let delays = retryDelays(this.#parts.random, 2000, 300_000);
+    let failures = 0;
     for (;;) {
       const wait = this.#held.untilDue();
       if (wait > 0) {
@@ -106,10 +111,12 @@ export class IdentityManager {
       try {
         await this.#renew(signal);
         this.#trouble = undefined;
-        delays = retryDelays(this.#parts.random, 2000, 300_000);
+        failures = 0;
       } catch (error) {
         this.#failed(error, signal);
-        await this.#alarm.wait(delays.next().value, signal);
+        failures += 1;
+        const max = this.#held.isDoubted ? DOUBTED_MAX_MS : RENEWAL_MAX_MS;
+        await this.#alarm.wait(retryDelay(failures, max, error, this.#parts.random), signal);
       }
     }
   }

@@ -1,8 +1,9 @@
 import type { DraftKey } from './draft-key.ts';
-import { RequestRefusedError, WrongCertificateError } from './errors.ts';
+import { WrongCertificateError } from './errors.ts';
 import { parsePair } from './key-pair.ts';
 import type { CheckedPair } from './key-pair.ts';
 import type { PairStore } from './pair-store.ts';
+import { isSpent } from './retry-delays.ts';
 import { signed } from './signing.ts';
 import type { CertificateOrder, SigningParts } from './signing.ts';
 
@@ -35,8 +36,7 @@ export async function obtain(
       });
     }
   } catch (error) {
-    const isSpent = error instanceof RequestRefusedError || error instanceof WrongCertificateError;
-    if (isSpent) await parts.draft.discard();
+    if (isSpent(error)) await parts.draft.discard();
     throw error;
   }
   const saved = await parts.store.save(pair);

@@ -1,9 +1,12 @@
 import { isApiUnauthorized } from '#lib/kube/api-error.ts';
 import { causes } from '#lib/errors.ts';
 
-/** The server's TLS alerts about the client's certificate, as OpenSSL names them. */
+/** The server's TLS alerts about the client's certificate, as Node names them (`ERR_SSL_SSL/TLS_ALERT_…`). */
 const CLIENT_ALERT =
-  /^ERR_SSL_\w*ALERT_(CERTIFICATE_\w+|BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)$/;
+  /^ERR_SSL_.*ALERT_(CERTIFICATE_\w+|BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)$/;
+
+/** What Node makes of any alert while it still writes, as with TLS 1.2. */
+const ANY_ALERT = 'EPROTO';
 
 /** The server's own certificate comes from an authority that the kubeconfig doesn't know: the cluster's may be new. */
 const SERVER_UNKNOWN = new Set([
@@ -15,12 +18,16 @@ const SERVER_UNKNOWN = new Set([
   'CERT_SIGNATURE_FAILURE',
 ]);
 
-/** Whether a failed call says that the kubeconfig's credentials no longer serve: 401, or TLS on either side. */
+/**
+ * Whether a failed call says that the kubeconfig's credentials no longer serve: 401, or TLS on either side. A wrong yes
+ * costs a request with the bootstrap credentials, nothing else.
+ */
 export function isRefusal(error: unknown): boolean {
   for (const each of causes(error)) {
     if (isApiUnauthorized(each)) return true;
     if (!(each instanceof Error) || !('code' in each) || typeof each.code !== 'string') continue;
-    if (CLIENT_ALERT.test(each.code) || SERVER_UNKNOWN.has(each.code)) return true;
+    const { code } = each;
+    if (CLIENT_ALERT.test(code) || code === ANY_ALERT || SERVER_UNKNOWN.has(code)) return true;
   }
   return false;
 }

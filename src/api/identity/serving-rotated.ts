@@ -6,7 +6,7 @@ import { Alarm } from './alarm.ts';
 import { DraftKey } from './draft-key.ts';
 import { obtain } from './order.ts';
 import { PairStore } from './pair-store.ts';
-import { retryDelays } from './retry-delays.ts';
+import { retryDelay } from './retry-delays.ts';
 import type { Random } from './retry-delays.ts';
 import { planRotation, untilRotation } from './rotation-plan.ts';
 import type { Moment, RotationPlan } from './rotation-plan.ts';
@@ -37,6 +37,9 @@ export interface RotatedServingParts {
 }
 
 const LOOK_MS = 60_000;
+/** Longest pauses between attempts: while there is nothing to serve, and while there is. */
+const UNKNOWN_MAX_MS = 60_000;
+const RENEWAL_MAX_MS = 300_000;
 
 /**
  * A serving certificate that the cluster signs (`serverTLSBootstrap`): asked for once the node's addresses are known,
@@ -97,7 +100,7 @@ export class RotatedServing implements ServingCertificate {
 
   async run(signal: AbortSignal): Promise<never> {
     await this.#load(signal);
-    let delays = retryDelays(this.#parts.random, 2000, 300_000);
+    let failures = 0;
     for (;;) {
       const order = this.#order;
       const wait = order === undefined ? LOOK_MS : this.#untilDue(order);
@@ -108,12 +111,14 @@ export class RotatedServing implements ServingCertificate {
       try {
         await this.#renew(order, signal);
         this.#trouble = undefined;
-        delays = retryDelays(this.#parts.random, 2000, 300_000);
+        failures = 0;
       } catch (error) {
         signal.throwIfAborted();
         if (order !== this.#order) continue;
         this.#failed(error);
-        await this.#alarm.wait(delays.next().value, signal);
+        failures += 1;
+        const max = this.#served.pair === undefined ? UNKNOWN_MAX_MS : RENEWAL_MAX_MS;
+        await this.#alarm.wait(retryDelay(failures, max, error, this.#parts.random), signal);
       }
     }
   }

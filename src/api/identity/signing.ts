@@ -66,6 +66,7 @@ export async function signed(
     const certificate = await decided(name, parts, signal);
     if (certificate !== undefined) return { certificate, isNewRequest };
     parts.progress(`certificate signing request ${name} was deleted before it was signed; making it again`);
+    await sleep(parts.clock, 1000, signal);
   }
 }
 
