@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+<<<<<<< HEAD:src/lib/go-duration.test.ts
 import { parseDuration } from './go-duration.ts';
+=======
+import { formatDuration, parseDuration } from './duration.ts';
+>>>>>>> config:src/config/duration.test.ts
 
 describe('parseDuration', () => {
   test.each([
@@ -36,6 +40,30 @@ describe('parseDuration', () => {
       fc.property(fc.array(part, { minLength: 1, maxLength: 5 }), (parts) => {
         const text = parts.map(([count, [unit]]) => `${count}${unit}`).join('');
         expect(parseDuration(text)).toBe(parts.reduce((sum, [count, [, ms]]) => sum + count * ms, 0));
+      }),
+    );
+  });
+});
+
+describe('formatDuration', () => {
+  test.each([
+    [0, '0s'],
+    [20_000, '20s'],
+    [60_000, '1m0s'],
+    [5_400_000, '1h30m0s'],
+    [1500, '1.5s'],
+    [300, '300ms'],
+    [-120_000, '-2m0s'],
+    [0.001, '1µs'],
+    [0.000001, '1ns'],
+  ])('%d ms is %s, as Go prints it', (ms, text) => {
+    expect(formatDuration(ms)).toBe(text);
+  });
+
+  test('is read back as it was', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: -1_000_000_000, max: 1_000_000_000 }), (ms) => {
+        expect(parseDuration(formatDuration(ms))).toBeCloseTo(ms, 6);
       }),
     );
   });
