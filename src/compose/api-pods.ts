@@ -2,6 +2,7 @@
 import type { Admission } from '#kubelet/admission.ts';
 import { EventSink } from '#kubelet/event-sink/event-sink.ts';
 import { MirrorPods } from '#kubelet/mirror/mirror-pods.ts';
+import type { PodStatusSink } from '#kubelet/pod/ports.ts';
 import { ApiPodSource, podsOfNode } from '#kubelet/sources/api-source.ts';
 import { StatusManager } from '#kubelet/status-manager/status-manager.ts';
 import type { Clock } from '#lib/clock.ts';
@@ -22,8 +23,8 @@ export interface ClusterOfPods {
 
 export interface ApiPods {
   source: ApiPodSource;
-  /** The sink of the workers' statuses. */
-  statuses: StatusManager;
+  /** Where the workers' statuses go. */
+  statuses: PodStatusSink;
   mirrors: MirrorPods;
   /** Where the event log forwards to. */
   events: EventSink;
@@ -57,7 +58,13 @@ export function composeApiPods(
   const events = new EventSink({ client, clock, log: log.child({ component: 'events' }) });
   return {
     source: new ApiPodSource(pods, clock),
-    statuses,
+    statuses: {
+      publish: (pod, status, standing) => statuses.publish(pod, status, standing),
+      forget: (uid) => {
+        statuses.forget(uid);
+        mirrors.podLeft();
+      },
+    },
     mirrors,
     events,
     waits: (pod) => [...statuses.waits(pod.metadata.uid), ...mirrors.waits(pod)],

@@ -31,8 +31,8 @@ class MirrorError extends NodeletError {
 
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 30_000;
-/** How often it is looked whether an ended static pod has left. */
-const LEAVING_MS = 1000;
+/** When it is looked again whether a static pod has left, should nobody say so. */
+const LEAVING_MS = 10_000;
 
 /**
  * Keeps one API object for each static pod, so that the cluster sees it. Nothing of a static pod ever waits for this:
@@ -84,6 +84,11 @@ export class MirrorPods {
 
   /** The Node object may have become known. */
   nodeChanged(): void {
+    this.#addAll();
+  }
+
+  /** Nothing is left of a pod. */
+  podLeft(): void {
     this.#addAll();
   }
 

@@ -40,7 +40,7 @@ const AMOUNTS = new Set(['requests', 'limits', 'allocatedResources']);
 
 /** Whether two parts of statuses mean the same: the server drops what is empty and rewrites quantities. */
 export const meansSame = (a: unknown, b: unknown): boolean =>
-  a === b || JSON.stringify(essence(a)) === JSON.stringify(essence(b));
+  a === b || JSON.stringify(essence({ of: a })) === JSON.stringify(essence({ of: b }));
 
 /** With keys in order and without what Go leaves out when it is empty. */
 function essence(value: unknown, key = ''): unknown {

@@ -6,12 +6,15 @@ import { silentLogger } from '#lib/logger.ts';
 import type { Admission } from '../admission.ts';
 import { Housekeeping } from '../housekeeping.ts';
 import type { GarbageCollector } from '../gc/garbage-collector.ts';
+import { MirrorPods } from '../mirror/mirror-pods.ts';
 import { PodBed, makePod } from '../pod/testing/pod-bed.ts';
 import type { PodStatusSink } from '../pod/ports.ts';
 import { RecordStore } from '../pod/record-store.ts';
 import { findPods } from '../runtime-pods.ts';
 import { SourceMux } from '../source-mux.ts';
 import { ApiPodSource, podsOfNode } from '../sources/api-source.ts';
+import type { PodSource, SourceUpdate } from '../sources/source.ts';
+import { CONFIG_HASH, CONFIG_SEEN, CONFIG_SOURCE } from '../sources/static-pod.ts';
 import { StatusManager } from '../status-manager/status-manager.ts';
 import { FakeApi, type FakeInformer } from './fake-api.ts';
 
@@ -24,7 +27,38 @@ interface Agent {
   informer: FakeInformer<Pod>;
   sources: SourceMux;
   housekeeping: Housekeeping;
+  mirrors: MirrorPods;
   end: AbortController;
+}
+
+/** Manifests that the test writes. */
+class Manifests implements PodSource {
+  readonly kind = 'file';
+  readonly name = 'manifests';
+  #pods: AgentPod[] = [];
+  #deliver: ((update: SourceUpdate) => void) | undefined;
+
+  start(deliver: (update: SourceUpdate) => void): Promise<void> {
+    this.#deliver = deliver;
+    this.set(this.#pods);
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  set(pods: AgentPod[]): void {
+    this.#pods = pods;
+    this.#deliver?.({ pods, problems: [] });
+  }
+}
+
+/** A static pod as a source of manifests delivers it. */
+export function staticPod(name: string, spec: Spec, uid: string): AgentPod {
+  const pod = makePod(name, spec, uid);
+  const annotations = { [CONFIG_HASH]: uid, [CONFIG_SOURCE]: 'file', [CONFIG_SEEN]: '2026-01-01T00:00:00Z' };
+  return { ...pod, metadata: { ...pod.metadata, annotations }, spec: { ...pod.spec, nodeName: NODE } };
 }
 
 export class ApiBed {
@@ -32,6 +66,8 @@ export class ApiBed {
   readonly api: FakeApi;
   /** Everything that was done to a pod and its object, in order. */
   readonly log: string[] = [];
+  readonly manifests = new Manifests();
+  nodeUid: string | undefined = 'node-uid';
   #agent: Agent | undefined;
   #statuses: StatusManager | undefined;
   #informer: Agent['informer'] | undefined;
@@ -60,7 +96,16 @@ export class ApiBed {
     const end = this.#end;
     const records = new RecordStore(paths, silentLogger);
     workers.setEarlier((await findPods(runtime, records, end.signal)).values());
-    const sources = new SourceMux([new ApiPodSource(informer, clock)]);
+    const sources = new SourceMux([this.manifests, new ApiPodSource(informer, clock)]);
+    const mirrors = new MirrorPods({
+      client: mortal(this.api, end.signal),
+      pods: informer,
+      nodeName: NODE,
+      nodeUid: () => this.nodeUid,
+      isHere: (name) => workers.hasName(name),
+      clock,
+      log: silentLogger,
+    });
     const collector: Pick<GarbageCollector, 'run'> = { run: () => Promise.resolve() as never };
     const housekeeping = new Housekeeping({
       runtime,
@@ -72,9 +117,10 @@ export class ApiBed {
       clock,
       log: silentLogger,
     });
-    this.#agent = { statuses, informer, sources, housekeeping, end };
+    this.#agent = { statuses, informer, sources, housekeeping, mirrors, end };
     await sources.start((wanted) => {
       workers.setDesired(wanted);
+      mirrors.setDesired(wanted, sources.isCompleteFor('file'));
       housekeeping.lookSoon();
     });
     housekeeping.start();
@@ -91,7 +137,7 @@ export class ApiBed {
     this.#agent = undefined;
     this.pods.killAgent();
     agent?.end.abort();
-    for (const part of [agent?.statuses, agent?.sources, agent?.housekeeping]) {
+    for (const part of [agent?.statuses, agent?.sources, agent?.housekeeping, agent?.mirrors]) {
       part?.stop().catch(() => undefined);
     }
   }
@@ -141,7 +187,14 @@ export class ApiBed {
       clock: lateClock(() => this.pods.clock),
       log: silentLogger,
     });
-    return this.#statuses;
+    const statuses = this.#statuses;
+    return {
+      publish: (pod, status, standing) => statuses.publish(pod, status, standing),
+      forget: (uid) => {
+        statuses.forget(uid);
+        this.#agent?.mirrors.podLeft();
+      },
+    };
   }
 }
 
