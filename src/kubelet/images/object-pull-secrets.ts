@@ -2,6 +2,7 @@ import { asError } from '#lib/errors.ts';
 import { type ReferencedObjects, secretValue } from '#lib/kube/referenced.ts';
 import type { Secret } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
+import type { RegistryLogin } from './credential.ts';
 import {
   type DockerConfig,
   DockerConfigError,
@@ -30,14 +31,10 @@ export class ObjectPullSecrets implements PullSecrets {
 
   find(namespace: string, name: string): Promise<PullSecret | undefined> {
     const found = this.#objects.secret(namespace, name);
-    const where = `${namespace}/${name}`;
-    if (found.state !== 'present') {
-      const isAbsent = found.state === 'absent';
-      this.#say(where, isAbsent ? 'there is no such Secret' : 'it has not been read yet');
-      return Promise.resolve(undefined);
-    }
+    // The event that names it is its caller's.
+    if (found.state !== 'present') return Promise.resolve(undefined);
     const { uid = '' } = found.object.metadata ?? {};
-    const logins = this.#logins(found.object, where);
+    const logins = this.#logins(found.object, `${namespace}/${name}`);
     return Promise.resolve(logins && { source: { uid, namespace, name }, logins });
   }
 
@@ -45,10 +42,10 @@ export class ObjectPullSecrets implements PullSecrets {
   #logins(secret: Secret, where: string): PullSecret['logins'] | undefined {
     const type = TYPES[secret.type ?? ''];
     const text = type && secretValue(secret, type.key)?.toString();
-    this.#said.delete(where);
-    if (type === undefined || text === undefined || text === '') return new Map();
     try {
-      return type.parse(text).logins;
+      const logins = type === undefined || !text ? new Map<string, RegistryLogin>() : type.parse(text).logins;
+      this.#said.delete(where);
+      return logins;
     } catch (thrown) {
       // Only this error is sure not to quote what it read.
       this.#say(where, thrown instanceof DockerConfigError ? thrown.message : asError(thrown).name);

@@ -70,7 +70,7 @@ const keyOf = (kind: ReferenceKind, { metadata }: ConfigMap | Secret): string =>
 /** `stringData` moved into `data`, over which it wins, as an API server does. */
 function withoutPlainText({ stringData, ...secret }: Secret): Secret {
   if (stringData === undefined) return secret;
-  const encoded = Object.entries(stringData).map(([key, text]) => [
+  const encoded = Object.entries(stringData).map(([key, text]): [string, string] => [
     key,
     Buffer.from(text).toString('base64'),
   ]);

@@ -9,6 +9,9 @@ export interface PerPod {
   forget(podUid: string): void;
 }
 
+/** What is to be made with what is named. */
+export type Purpose = 'volumes' | 'sandbox' | 'container';
+
 export interface PodReferencesParts {
   objects: PodObjects;
   /** Undefined where nobody knows of any. */
@@ -55,18 +58,15 @@ export class PodReferences {
     this.#own.delete(podUid);
   }
 
-  /** Resolves when all that the pod needs is known, or can't be found out now, or after a moment. */
-  async settled(pod: AgentPod, signal: AbortSignal): Promise<void> {
+  /** Resolves when all that the pod needs for this is known, or can't be found out now, or after a moment. */
+  async settled(pod: AgentPod, purpose: Purpose, signal: AbortSignal): Promise<void> {
     const { objects, services, runtimeClasses, clock } = this.#parts;
-    const lists = [
-      ...(services?.hasSynced === false && !isStaticPod(pod) ? [services] : []),
-      ...(runtimeClasses?.hasSynced === false && pod.spec.runtimeClassName ? [runtimeClasses] : []),
-    ];
-    await objects.settled(pod.metadata.uid, signal);
-    if (lists.length === 0) return;
-    await withinMs(clock, SETTLE_MS, signal, async (soon) => {
-      await Promise.all(lists.map((list) => list.synced(soon)));
-    });
+    if (purpose !== 'sandbox') await objects.settled(pod.metadata.uid, signal);
+    if (purpose === 'volumes') return;
+    const list = purpose === 'sandbox' ? runtimeClasses : services;
+    const isNeeded = purpose === 'sandbox' ? Boolean(pod.spec.runtimeClassName) : !isStaticPod(pod);
+    if (list === undefined || list.hasSynced || !isNeeded) return;
+    await withinMs(clock, SETTLE_MS, signal, (soon) => list.synced(soon));
   }
 
   /** Something that the pod's volumes or variables are made of has changed. */

@@ -116,11 +116,11 @@ export class TokenManager implements ServiceAccountTokens {
 
   /** Tells once the token is this old. */
   #wakeAt(podUid: string, held: Held, ageMs: number): void {
-    const { clock, onDue } = this.#parts;
+    const { clock } = this.#parts;
     held.timer?.cancel();
     held.timer = clock.after(Math.max(0, ageMs - this.#age(held)), () => {
       // A timer can't wait for ever, and may fire early.
-      if (this.#isDue(held)) onDue(podUid);
+      if (this.#isDue(held)) this.#parts.onDue(podUid);
       else this.#wakeAt(podUid, held, ageMs);
     });
   }

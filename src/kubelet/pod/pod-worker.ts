@@ -2,7 +2,7 @@ import type { Clock } from '#lib/clock.ts';
 import { describeError } from '#lib/errors.ts';
 import { isMissingReference } from '#lib/kube/referenced.ts';
 import type { Logger } from '#lib/logger.ts';
-import type { PodReferences } from '../objects/pod-references.ts';
+import type { PodReferences, Purpose } from '../objects/pod-references.ts';
 import { shownContent } from '../objects/volume-content.ts';
 import { VolumeError } from '#volumes/errors.ts';
 import { podStatus } from '../status/pod-status.ts';
@@ -43,12 +43,12 @@ export interface WorkerParts {
 const retryDelay = (failures: number): number => Math.min(1000 * 2 ** Math.min(failures, 10), 30_000);
 
 /** Steps that take something from what the pod names: worth a moment's wait for a server that is about to answer. */
-const USES_REFERENCES: ReadonlySet<StepKind> = new Set([
-  'setUp',
-  'refreshVolumes',
-  'createSandbox',
-  'startContainer',
-]);
+const PURPOSES: Partial<Record<StepKind, Purpose>> = {
+  setUp: 'volumes',
+  refreshVolumes: 'volumes',
+  createSandbox: 'sandbox',
+  startContainer: 'container',
+};
 
 /** A pod whose decisions never come to rest is slowed down, so that a mistake here can't burn a processor. */
 const MAX_STREAK = 30;
@@ -180,7 +180,8 @@ export class PodWorker {
   async #do(context: PodContext, decision: Decision, signal: AbortSignal): Promise<boolean> {
     for (const step of decision.steps) {
       signal.throwIfAborted();
-      if (USES_REFERENCES.has(step.kind)) await this.#parts.references.settled(context.pod, signal);
+      const purpose = PURPOSES[step.kind];
+      if (purpose !== undefined) await this.#parts.references.settled(context.pod, purpose, signal);
       // Read before the step reads it: what changes meanwhile asks for another try.
       const version = this.#parts.references.version(context.pod.metadata.uid);
       const content = this.#volumeContent(context);

@@ -97,12 +97,13 @@ async function valueOf(
 function resourceValue(
   ref: NonNullable<ValueFrom['resourceFieldRef']>,
   container: Container,
-  { pod, allocatable }: EnvironmentSources,
+  sources: EnvironmentSources,
 ): string {
+  const { pod } = sources;
   const target = ref.containerName ? containerNamed(pod, ref.containerName) : container;
   // As upstream: another container's missing limit is filled in only if that isn't an init container.
   const fillsIn = !ref.containerName || pod.spec.containers.includes(target);
-  return resourceField(target, ref, fillsIn ? defaultLimits(pod, allocatable()) : new Map());
+  return resourceField(target, ref, fillsIn ? defaultLimits(pod, sources.allocatable()) : new Map());
 }
 
 function configMapKey(
@@ -134,9 +135,9 @@ function secretKey(
 
 async function fileKey(
   { volumeName, path, key, optional = false }: NonNullable<ValueFrom['fileKeyRef']>,
-  { readFile }: EnvironmentSources,
+  sources: EnvironmentSources,
 ): Promise<string | undefined> {
-  const value = envFileValue(await readFile(volumeName, path), key);
+  const value = envFileValue(await sources.readFile(volumeName, path), key);
   if (value === undefined && !optional) {
     const where = `${JSON.stringify(path)} of volume ${JSON.stringify(volumeName)}`;
     throw new ContainerConfigError(

@@ -15,7 +15,10 @@ export class FakeObjects implements ReferencedObjects {
   secret(namespace: string, name: string): Referenced<Secret> {
     const values = this.secrets.get(`${namespace}/${name}`);
     if (values === undefined) return this.#found<Secret>(undefined);
-    const data = Object.entries(values).map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
+    const data = Object.entries(values).map(([key, text]): [string, string] => [
+      key,
+      Buffer.from(text).toString('base64'),
+    ]);
     return this.#found<Secret>({ metadata: { namespace, name }, data: Object.fromEntries(data) });
   }
 
