@@ -230,6 +230,9 @@ function objectOf(body: unknown): KubeObject {
   if (!isMap(body)) throw badRequest('the body must be an object');
   const metadata = body['metadata'] ?? {};
   if (!isMap(metadata)) throw badRequest('metadata must be an object');
-  const kept = Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== null));
+  // As Go's omitempty: an empty map or list isn't there.
+  const isEmpty = (value: Json): boolean =>
+    value === null || (typeof value === 'object' && Object.keys(value).length === 0);
+  const kept = Object.fromEntries(Object.entries(metadata).filter(([, value]) => !isEmpty(value)));
   return { ...body, metadata: kept } as unknown as KubeObject;
 }
