@@ -1,10 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-<<<<<<< HEAD:src/lib/go-duration.test.ts
-import { parseDuration } from './go-duration.ts';
-=======
-import { formatDuration, parseDuration } from './duration.ts';
->>>>>>> config:src/config/duration.test.ts
+import { formatDuration, parseDuration } from './go-duration.ts';
 
 describe('parseDuration', () => {
   test.each([
