@@ -25,6 +25,7 @@ export async function credentialsOf(
     token: undefined,
     tokenFile: undefined,
     basic: undefined,
+    headers: {},
     exec: undefined,
   };
   return new KubeconfigCredentials({ ...kubeconfig, user }, options);

@@ -43,7 +43,7 @@ describe('EventSink', () => {
 
   test('a node event lives in the namespace default', async () => {
     const { clock, api, log } = bed();
-    log.nodeEvent('Normal', 'Starting', 'Starting kubelet.');
+    log.node.event('Normal', 'Starting', 'Starting kubelet.');
     await clock.advance(0);
     expect(api.events()).toEqual([
       expect.objectContaining({
