@@ -11,6 +11,7 @@ import { UrlSource } from '#kubelet/sources/url-source.ts';
 import { describeError } from '#lib/errors.ts';
 import { startAgent } from './agent.ts';
 import { createLogger } from './logger.ts';
+import { tellSystemd } from './notify.ts';
 import { untilTold } from './signals.ts';
 
 /** Resolves with the exit status once the agent has ended. */
@@ -60,6 +61,7 @@ export async function runKubelet(options: KubeletOptions): Promise<number> {
       applied: undefined,
       signal: end.signal,
     });
+    await tellSystemd(log, end.signal);
     await end.told;
     await agent.stop();
     return 0;

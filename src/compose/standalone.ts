@@ -15,6 +15,7 @@ import type { Logger } from '#lib/logger.ts';
 import { startAgent } from './agent.ts';
 import { cleanUp } from './clean-up.ts';
 import { createLogger } from './logger.ts';
+import { tellSystemd } from './notify.ts';
 import { untilTold } from './signals.ts';
 
 /** Resolves with the exit status once the agent has ended. */
@@ -43,6 +44,7 @@ export async function runStandalone(options: StandaloneOptions): Promise<number>
       applied,
       signal: end.signal,
     });
+    await tellSystemd(log, end.signal);
     await end.told;
     await agent.stop();
     // The private containerd stays: the pods run on, and the next agent adopts both.
