@@ -46,6 +46,8 @@ export interface AgentPlan {
   /** undefined: there is no API server. */
   cluster: Cluster | undefined;
   allowedUnsafeSysctls: readonly string[];
+  /** Of the agent's own process. */
+  oomScoreAdj: number;
   credentialProviders: CredentialProviders | undefined;
   /** What /configz shows. */
   configuration: Readonly<Record<string, unknown>> | undefined;
@@ -57,6 +59,7 @@ export const alone = {
   pods: defaultPodSettings,
   cluster: undefined,
   allowedUnsafeSysctls: [],
+  oomScoreAdj: -999,
   credentialProviders: undefined,
   configuration: undefined,
 } satisfies Partial<AgentPlan>;
@@ -68,8 +71,6 @@ export interface RunningAgent {
   endAllPods(signal: AbortSignal): Promise<void>;
 }
 
-/** kubelet's own. */
-const OWN_OOM_SCORE = -999;
 const STOP_MS = 3000;
 
 export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
@@ -92,7 +93,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     { runtime: version.runtimeName, version: version.runtimeVersion },
     'the container runtime answers',
   );
-  if (!(await setOwnOomScore(OWN_OOM_SCORE))) {
+  if (!(await setOwnOomScore(plan.oomScoreAdj))) {
     log.warn(
       {},
       'this process may not lower its own OOM score: under memory pressure the kernel may pick it',
@@ -194,8 +195,8 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
       root: paths.podLogs,
       maxSizeBytes: options.containerLogMaxSizeBytes,
       maxFiles: options.containerLogMaxFiles,
-      workers: 1,
-      intervalMs: 10_000,
+      workers: options.containerLogMaxWorkers,
+      intervalMs: options.containerLogMonitorMs,
     },
     clock,
     log.child({ component: 'log-rotation' }),

@@ -1,8 +1,11 @@
 /** `nodelet kubelet`: a node of a cluster, or without an API server static pods on a runtime that is there already. */
 import { join } from 'node:path';
 import type { KubeletOptions } from '#config/kubelet-options.ts';
+import { readCgroupLayout } from '#cgroups/detect.ts';
+import { requireFitMachine } from '#config/host-rules.ts';
 import { systemClock } from '#host/clock.ts';
 import { ensureDir } from '#host/files.ts';
+import { activeSwap } from '#host/swap.ts';
 import { lockFolder } from '#host/instance-lock.ts';
 import { loadCredentialProviders } from '#kubelet/images/providers/providers.ts';
 import type { CredentialProviders } from '#kubelet/images/providers/providers.ts';
@@ -18,6 +21,7 @@ import type { Cluster } from './cluster.ts';
 import { createLogger } from './logger.ts';
 import { kubeletNodeSettings } from './node-settings.ts';
 import { serviceAccountsOf } from './service-accounts.ts';
+import { tellSystemd } from './notify.ts';
 import { untilTold } from './signals.ts';
 
 /** Resolves with the exit status once the agent has ended. */
@@ -28,6 +32,8 @@ export async function runKubelet(options: KubeletOptions): Promise<number> {
   try {
     await ensureDir(options.rootDir, 0o750);
     await lockFolder(options.rootDir);
+    const { version: cgroupVersion } = await readCgroupLayout();
+    requireFitMachine(options.host, { swap: await activeSwap(), cgroupVersion });
     const cluster = options.cluster && (await joinCluster(options, options.cluster, systemClock, log));
     const { images, crashLoop } = options;
     const agent = await startAgent({
@@ -47,10 +53,12 @@ export async function runKubelet(options: KubeletOptions): Promise<number> {
       applied: undefined,
       cluster,
       allowedUnsafeSysctls: options.allowedUnsafeSysctls,
+      oomScoreAdj: options.host.oomScoreAdj,
       credentialProviders: await credentialProviders(options, cluster, log),
       configuration: options.configuration,
       signal: end.signal,
     });
+    await tellSystemd(log, end.signal);
     await end.told;
     await agent.stop();
     return 0;

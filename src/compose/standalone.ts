@@ -16,6 +16,7 @@ import { alone, startAgent } from './agent.ts';
 import { cleanUp } from './clean-up.ts';
 import { createLogger } from './logger.ts';
 import { localNodeSettings } from './node-settings.ts';
+import { tellSystemd } from './notify.ts';
 import { untilTold } from './signals.ts';
 
 /** Resolves with the exit status once the agent has ended. */
@@ -46,6 +47,7 @@ export async function runStandalone(options: StandaloneOptions): Promise<number>
       applied,
       signal: end.signal,
     });
+    await tellSystemd(log, end.signal);
     await end.told;
     await agent.stop();
     // The private containerd stays: the pods run on, and the next agent adopts both.

@@ -162,7 +162,7 @@ describe('parseKubelet', () => {
     [['--kube-reserved=gpu=1'], /flag --kube-reserved: "gpu" is not allowed; allowed: cpu, memory/],
     [['--kube-reserved=cpu=much'], /for cpu: an amount/],
     [['--feature-gates=NoSuchGate=true'], /"NoSuchGate" is no feature gate/],
-    [['--config=/no/such/file'], /no\/such\/file: there is no such file/],
+    [['--config=/no/such/file'], /flag --config: there is no file \/no\/such\/file/],
     [['--config-dir=/no/such/folder'], /there is no folder/],
     [['--reserved-memory=0:memory'], /NODE:TYPE=QUANTITY/],
   ])('%j is wrong', async (args, message) => {

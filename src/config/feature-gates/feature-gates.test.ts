@@ -13,7 +13,7 @@ describe('the table', () => {
   });
 
   test('knows what depends on what, and what is wired', () => {
-    const named = [...Object.entries(dependencies).flatMap(([name, needed]) => [name, ...needed])];
+    const named = Object.entries(dependencies).flatMap(([name, needed]) => [name, ...needed]);
     const unknown = [...named, ...wiredGates].filter(
       (name) => !features.has(name) && !name.startsWith('All'),
     );

@@ -110,11 +110,15 @@ export async function loadKubeProxyConfiguration(
   file: string | undefined,
   except: readonly string[] = [],
 ): Promise<KubeProxyConfiguration> {
-  const { apiVersion, kind } = kubeProxyConfigurationKind;
+  const omitted = new Set(except);
   const warnings: string[] = [];
   let fields = new Map<string, Written>();
   if (file !== undefined) {
-    const { value, origin } = await readDocument(resolve(file), apiVersion, kind);
+    const { value, origin } = await readDocument(
+      resolve(file),
+      omitted.has('config') ? 'proxy-config' : 'config',
+      kubeProxyConfigurationKind,
+    );
     const read = readObject(value, kubeProxyFields, origin);
     fields = read.fields;
     warnings.push(...read.warnings);
@@ -123,7 +127,6 @@ export async function loadKubeProxyConfiguration(
       if (fields.get(path)?.value === '') fields.delete(path);
     }
   }
-  const omitted = new Set(except);
   warnings.push(...withFlags(fields, flags, file !== undefined, omitted));
   const portFlags = file === undefined && !omitted.has('healthz-port');
   const settings = withDerived(new Settings(kubeProxyFields, fields), flags, portFlags);

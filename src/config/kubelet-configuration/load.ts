@@ -19,8 +19,6 @@ export interface KubeletConfiguration {
   warnings: string[];
 }
 
-const { apiVersion, kind } = kubeletConfigurationKind;
-
 /** `*.conf` in the folder and below, in the order of their paths. */
 async function dropIns(folder: string): Promise<string[]> {
   const found: string[] = [];
@@ -72,11 +70,12 @@ async function readFiles(
     warnings.push(...found.warnings);
     for (const [path, written] of found.fields) origins.set(path, written);
   };
-  const main = file === undefined ? undefined : await readDocument(resolve(file), apiVersion, kind);
+  const main =
+    file === undefined ? undefined : await readDocument(resolve(file), 'config', kubeletConfigurationKind);
   if (main !== undefined) read(main);
   let merged: Json = main === undefined ? {} : filledIn(main.value);
   for (const path of folder === undefined ? [] : await dropIns(resolve(folder))) {
-    const document = await readDocument(path, apiVersion, kind);
+    const document = await readDocument(path, 'config-dir', kubeletConfigurationKind);
     read(document);
     merged = mergePatch(merged, document.value);
   }

@@ -15,24 +15,29 @@ const steps = (path: string): (string | number)[] =>
     return index === undefined ? [plain] : [plain, Number(index)];
   });
 
-async function textOf(file: string): Promise<string> {
+async function textOf(file: string, flag: string): Promise<string> {
   let text: string | undefined;
   try {
     text = await readText(file);
   } catch (error) {
-    throw new UsageError(`${file} can’t be read: ${describeError(error)}`, { cause: error });
+    throw new UsageError(`flag --${flag}: ${file} can’t be read: ${describeError(error)}`, { cause: error });
   }
-  if (text === undefined) throw new UsageError(`${file}: there is no such file`);
-  if (text.trim() === '') throw new UsageError(`${file} is empty: it must hold a configuration`);
+  if (text === undefined) throw new UsageError(`flag --${flag}: there is no file ${file}`);
+  if (text.trim() === '')
+    throw new UsageError(`flag --${flag}: ${file} is empty: it must hold a configuration`);
   return text;
 }
 
 /**
- * Reads a file (YAML or JSON) that holds one configuration object of a kind. `file` is absolute. Throws UsageError
- * that says what is wrong, with the line where there is one.
+ * Reads a file (YAML or JSON) that holds one configuration object of a kind. `file` is absolute, `flag` is what
+ * named it. Throws UsageError that says what is wrong, with the line where there is one.
  */
-export async function readDocument(file: string, apiVersion: string, kind: string): Promise<ConfigDocument> {
-  const text = await textOf(file);
+export async function readDocument(
+  file: string,
+  flag: string,
+  { apiVersion, kind }: { apiVersion: string; kind: string },
+): Promise<ConfigDocument> {
+  const text = await textOf(file, flag);
   // Only who has a file pays for the reader.
   const { decodeManifest } = await import('#kubelet/sources/decode.ts');
   const { objects, errors } = decodeManifest(text);

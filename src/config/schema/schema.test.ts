@@ -54,7 +54,7 @@ function sorted(value: Json): Json {
   if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? 0 : value;
   if (Array.isArray(value)) return value.map(sorted);
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([name, each]) => [name, sorted(each as Json)]));
+  return Object.fromEntries(entries.map(([name, each]) => [name, sorted(each)]));
 }
 
 describe('Settings', () => {

@@ -24,8 +24,23 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'smoke-'));
   await writeFile(join(dir, 'kubeconfig'), await plane().kubeletKubeconfig('n1'));
   const out = await open(join(dir, 'log'), 'a');
-  child = spawn(program, ['kubelet', `--kubeconfig=${dir}/kubeconfig`, `--container-runtime-endpoint=${containerd.endpoint}`,
-    `--root-dir=${dir}/root`, `--cert-dir=${dir}/root/pki`, `--pod-logs-dir=${dir}/pods`, `--container-logs-dir=${dir}/containers`, `--socket=${dir}/sock`, '--hostname-override=n1', '--v=4', '--fail-swap-on=false'], { stdio: ['ignore', out.fd, out.fd] });
+  child = spawn(
+    program,
+    [
+      'kubelet',
+      `--kubeconfig=${dir}/kubeconfig`,
+      `--container-runtime-endpoint=${containerd.endpoint}`,
+      `--root-dir=${dir}/root`,
+      `--cert-dir=${dir}/root/pki`,
+      `--pod-logs-dir=${dir}/pods`,
+      `--container-logs-dir=${dir}/containers`,
+      `--socket=${dir}/sock`,
+      '--hostname-override=n1',
+      '--v=4',
+      '--fail-swap-on=false',
+    ],
+    { stdio: ['ignore', out.fd, out.fd] },
+  );
 });
 afterAll(async () => {
   child.kill('SIGTERM');
@@ -36,7 +51,11 @@ afterAll(async () => {
 test('joins, runs a pod, deletes it', async () => {
   const { client } = plane();
   const until = async <T>(f: () => Promise<T | undefined>): Promise<T> => {
-    for (let i = 0; i < 300; i++) { const v = await f().catch(() => undefined); if (v) return v; await wait(50); }
+    for (let i = 0; i < 300; i++) {
+      const v = await f().catch(() => undefined);
+      if (v) return v;
+      await wait(50);
+    }
     throw new Error('not in time');
   };
   const t0 = Date.now();
@@ -49,7 +68,10 @@ test('joins, runs a pod, deletes it', async () => {
   const t1 = Date.now();
   const pod = await createPodOn(client, manifest, 'n1');
   const at = { namespace: 'default', name: 'web' };
-  const running = await until(async () => { const p = await client.find<Pod>(testResources.pods, at); return p?.status?.phase === 'Running' ? p : undefined; });
+  const running = await until(async () => {
+    const p = await client.find<Pod>(testResources.pods, at);
+    return p?.status?.phase === 'Running' ? p : undefined;
+  });
   console.log('running after', Date.now() - t1, JSON.stringify(running.status, null, 1));
   const t2 = Date.now();
   await client.delete(testResources.pods, at);
