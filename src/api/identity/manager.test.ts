@@ -168,6 +168,55 @@ test.each([
   expect(manager.state.trouble).toBe(undefined);
 });
 
+test('a certificate for somebody else is not taken: another key, another request', async () => {
+  await using at = await newNode();
+  at.api.approves = false;
+  const manager = at.manager();
+  const established = manager.establish(at.process().signal);
+  await at.until(() => at.api.requests.size === 1);
+  const [name, request] = [...at.api.requests][0]!;
+  const other = await at.issue(at.clock.now(), at.clock.now() + YEAR);
+  at.api.decide(name, 'Approved', '', '');
+  request.status = { ...request.status, certificate: Buffer.from(other.cert).toString('base64') };
+  await at.until(() => manager.state.trouble?.includes('something else than was asked for') === true);
+  at.api.approves = true;
+  await at.during(established);
+  expect(at.api.requests.size).toBe(2);
+});
+
+test('an earlier request whose certificate has ended is not taken up', async () => {
+  await using at = await newNode();
+  at.api.approves = false;
+  const first = at.process();
+  at.manager()
+    .establish(first.signal)
+    .catch(() => undefined);
+  await at.until(() => at.api.requests.size === 1);
+  first.abort(new Error('killed'));
+  await at.api.approve([...at.api.requests.keys()][0]!, {
+    notBefore: at.clock.now() - 2 * HOUR,
+    notAfter: at.clock.now() - HOUR,
+  });
+  at.api.approves = true;
+  await at.during(at.manager().establish(at.process().signal));
+  expect(at.api.requests.size).toBe(2);
+  expect((await at.current()).notAfter).toBeGreaterThan(at.clock.now());
+});
+
+test('a kubeconfig without certificate gives way to a bootstrap, and serves where that fails', async () => {
+  await using at = await newNode();
+  await at.writeKubeconfig('kubelet.conf', { token: 'good' });
+  await at.writeKubeconfig('bootstrap.conf', { token: 'old' });
+  const manager = at.manager({ rotateCertificates: false });
+  const access = await at.during(manager.establish(at.process().signal));
+  expect(access.clientCertificatePath).toBe(undefined);
+  expect(manager.state).toMatchObject({ subject: undefined });
+  expect(manager.state.trouble).toContain('kubeadm token create');
+  await at.writeKubeconfig('bootstrap.conf', { token: 'good' });
+  manager.run(at.process().signal).catch(() => undefined);
+  await at.until(() => manager.state.trouble === undefined, 5000);
+});
+
 test('a request that is deleted is made again', async () => {
   await using at = await newNode();
   at.api.approves = false;
@@ -319,6 +368,25 @@ test('refused by the server: checked, then bootstrapped anew', async () => {
   expect(at.connected.slice(1)).toEqual([first.fingerprint, 'token:good']);
   expect((await at.current()).fingerprint).not.toBe(first.fingerprint);
   expect(manager.state.trouble).toBe(undefined);
+});
+
+test('refused, and the server is away then: the doubt is settled when it is back', async () => {
+  await using at = await newNode();
+  const manager = at.manager();
+  await at.during(manager.establish(at.process().signal));
+  const first = await at.current();
+  manager.run(at.process().signal).catch(() => undefined);
+  at.revoked.add(first.fingerprint);
+  const away = new ApiError({ status: 0, reason: '', message: 'connect ECONNREFUSED' });
+  at.away = away;
+  manager.refused(unauthorized);
+  await at.until(() => manager.state.trouble === 'connect ECONNREFUSED');
+  await at.clock.advance(600_000);
+  expect(at.api.created).toHaveLength(1);
+  at.away = undefined;
+  const back = at.clock.now();
+  await at.until(() => at.api.created.length === 2, 1000);
+  expect(at.clock.now() - back).toBeLessThan(75_000);
 });
 
 test('one stray 401 changes nothing', async () => {

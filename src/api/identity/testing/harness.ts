@@ -31,6 +31,8 @@ export class Harness {
   readonly api: FakeSigningApi;
   readonly tokens = new Set(['good']);
   readonly revoked = new Set<string>();
+  /** What every call fails with while the server can't be reached. */
+  away: Error | undefined;
   /** Open and closed connections, as `token:…` or a fingerprint. */
   readonly connected: string[] = [];
   open = 0;
@@ -120,6 +122,7 @@ export class Harness {
     this.open += 1;
     const client = this.api.client(caller);
     const guard = (): void => {
+      if (this.away !== undefined) throw this.away;
       const isGood = leaf === undefined ? this.tokens.has(user.token ?? '') : this.#takes(leaf);
       if (!isGood) throw new ApiError({ status: 401, reason: 'Unauthorized', message: 'Unauthorized' });
     };
