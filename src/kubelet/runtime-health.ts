@@ -3,6 +3,7 @@ import type { RuntimeService } from '#cri/runtime.ts';
 import type { RuntimeStatus } from '#cri/types.ts';
 import type { Clock, Timer } from '#lib/clock.ts';
 import { InternalError, asError } from '#lib/errors.ts';
+import { RUNTIME_DOWN_AFTER_MS } from './node/runtime-troubles.ts';
 import type { RuntimeWord } from './node/runtime-troubles.ts';
 
 /** A runtime that doesn't say within this how it is counts as not answering. */
@@ -24,6 +25,7 @@ export class RuntimeHealth {
   readonly #onChange: () => void;
   #timer: Timer | undefined;
   #stopped = true;
+  #isDown = false;
   #last: { status: RuntimeStatus; at: number } | undefined;
   /** Its last answer, or why there was none. */
   latest: RuntimeStatus | Error = new InternalError('not asked yet');
@@ -43,6 +45,7 @@ export class RuntimeHealth {
 
   async refresh(): Promise<void> {
     const before = this.latest;
+    const wasDown = this.#isDown;
     try {
       this.latest = await this.#runtime.status({ deadlineMs: STATUS_DEADLINE_MS });
       this.#last = { status: this.latest, at: this.#clock.monotonic() };
@@ -51,7 +54,9 @@ export class RuntimeHealth {
     }
     const same =
       before instanceof Error ? this.latest instanceof Error : isDeepStrictEqual(before, this.latest);
-    if (!same) this.#onChange();
+    // Silence is news again when it has lasted too long.
+    this.#isDown = (this.word.last?.ageMs ?? 0) >= RUNTIME_DOWN_AFTER_MS;
+    if (!same || this.#isDown !== wasDown) this.#onChange();
   }
 
   start(): void {

@@ -35,9 +35,10 @@ export interface FactSources {
 
 const IMAGES_AGE_MS = 30_000;
 const VERSION_AGE_MS = 60_000;
-const NAME_AGE_MS = 60_000;
+/** The resolver's call holds one of the few threads that files are read with until it gives up. */
+const NAME_AGE_MS = 5 * 60_000;
 const CALL_MS = 10_000;
-const WAIT_MS = 500;
+const WAIT_MS = 250;
 
 export class FactCollector {
   readonly #sources: FactSources;

@@ -3,7 +3,8 @@ import { sleep } from '#lib/clock.ts';
 
 /**
  * A value that costs something to read and may be a little old: read again when older than `maxAgeMs`, by one reader at a
- * time; a reading that fails or takes long leaves the last good value in place.
+ * time. A reading that fails or takes long leaves the last good value in place; after a failure the next one comes when a
+ * third of that age has gone by.
  */
 export class Refreshed<T> {
   readonly #read: () => Promise<T>;
@@ -35,6 +36,7 @@ export class Refreshed<T> {
       this.#at = this.#clock.monotonic();
     } catch {
       // The last good value stands; who reads it tells of the trouble elsewhere.
+      this.#at = this.#clock.monotonic() - (this.#maxAgeMs * 2) / 3;
     } finally {
       this.#reading = undefined;
     }

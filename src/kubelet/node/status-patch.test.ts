@@ -113,7 +113,7 @@ describe('statusPatch', () => {
         const after = { ...wanted, conditions: [...kept, ...(wanted.conditions ?? [])] };
         const old = { status: before } as unknown as Node;
         const next = { status: after } as unknown as Node;
-        const result = applyStrategic(structuredClone(old) as never, statusPatch(old, next) ?? {}) as Node;
+        const result = applyStrategic({ ...structuredClone(old) }, statusPatch(old, next) ?? {}) as Node;
         expect(nodeHasChanged(result, next)).toBe(false);
         expect(result.status?.addresses ?? []).toEqual(after.addresses ?? []);
       }),

@@ -60,12 +60,16 @@ export class FakeCluster implements Client {
 
   /** The informer of the one node. */
   readonly nodes: Pick<Informer<Node>, 'get' | 'onChange'> = {
-    get: ({ name }) => this.object<Node>(resources.nodes, name),
+    get: ({ name }) => this.node(name),
     onChange: (handler) => void this.#handlers.push(handler),
   };
 
-  object<T extends ApiObject>(resource: Resource, name: string): T | undefined {
-    return this.#objects.get(`${resource.plural}/${name}`) as T | undefined;
+  object(resource: Resource, name: string): ApiObject | undefined {
+    return this.#objects.get(`${resource.plural}/${name}`);
+  }
+
+  node(name: string): Node | undefined {
+    return this.object(resources.nodes, name);
   }
 
   /** Calls of one kind, in order. */
@@ -79,14 +83,14 @@ export class FakeCluster implements Client {
   }
 
   remove(resource: Resource, name: string): void {
-    const object = this.object<Node>(resource, name);
+    const object = this.object(resource, name);
     this.#objects.delete(`${resource.plural}/${name}`);
     if (object !== undefined && resource === resources.nodes) this.#tell({ type: 'deleted', object });
   }
 
   async get<T extends ApiObject>(resource: Resource, { name }: { name: string }, call: ApiCall): Promise<T> {
     await this.#arrive({ verb: 'get', plural: resource.plural, call });
-    return structuredClone(this.#present<T>(resource, name));
+    return structuredClone(this.#present(resource, name) as T);
   }
 
   async create<T extends ApiObject>(
@@ -149,8 +153,8 @@ export class FakeCluster implements Client {
     await Promise.resolve();
   }
 
-  #present<T extends ApiObject>(resource: Resource, name: string): T {
-    const object = this.object<T>(resource, name);
+  #present(resource: Resource, name: string): ApiObject {
+    const object = this.object(resource, name);
     if (object === undefined) throw refusal(404);
     return object;
   }
@@ -159,10 +163,10 @@ export class FakeCluster implements Client {
     const stored = structuredClone(object);
     stored.metadata = { ...stored.metadata, resourceVersion: String(++this.#version) };
     const key = `${resource.plural}/${stored.metadata.name ?? ''}`;
-    const before = this.#objects.get(key) as Node | undefined;
+    const before: Node | undefined = this.#objects.get(key);
     this.#objects.set(key, stored);
     if (resource === resources.nodes) {
-      const node = stored as Node;
+      const node: Node = stored;
       this.#tell(
         before === undefined ? { type: 'added', object: node } : { type: 'changed', object: node, before },
       );
