@@ -87,8 +87,8 @@ export interface PodBedOutside {
   /** Asked for each agent that is built. */
   statuses?: () => PodStatusSink;
   admission?: Admission;
-  /** Called with what volumes and cgroups are told to end, in order. */
-  onTearDown?: (what: 'volumes' | 'cgroup', uid: string) => void;
+  /** Called before volumes or a cgroup go; what it returns is waited for. */
+  onTearDown?: (what: 'volumes' | 'cgroup', uid: string) => Promise<void> | void;
 }
 
 export class PodBed {
@@ -232,10 +232,9 @@ export class PodBed {
           this.mounted.add(pod.metadata.uid);
           return Promise.resolve(new Map<string, HostVolume>());
         },
-        tearDown: (uid) => {
-          this.#outside.onTearDown?.('volumes', uid);
+        tearDown: async (uid) => {
+          await this.#outside.onTearDown?.('volumes', uid);
           this.mounted.delete(uid);
-          return Promise.resolve();
         },
       },
       cgroups: {
@@ -247,10 +246,9 @@ export class PodBed {
           this.strays.set(uid, isLive);
           return Promise.resolve();
         },
-        remove: (uid) => {
-          this.#outside.onTearDown?.('cgroup', uid);
+        remove: async (uid) => {
+          await this.#outside.onTearDown?.('cgroup', uid);
           this.cgroups.delete(uid);
-          return Promise.resolve();
         },
       },
       directories: {
