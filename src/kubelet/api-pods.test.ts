@@ -102,6 +102,23 @@ describe('pods of the API server', () => {
     ]);
   });
 
+  test.each(['volumes', 'cgroup'])(
+    'while the %s of a deleted pod can not go, its object stays',
+    async (what) => {
+      bed.create('web', { containers: [{}] });
+      await running();
+      let release = (): void => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      bed.onStep = (step) => (step === `remove ${what}` ? held : undefined);
+      bed.remove('web');
+      await bed.pods.runUntil(() => bed.phase('web') === 'Failed');
+      await bed.pods.run(2000);
+      expect(bed.api.pod('web')?.status?.containerStatuses?.[0]?.state?.terminated?.exitCode).toBe(143);
+      release();
+      await gone();
+    },
+  );
+
   test('the exit codes are published with the terminal phase, before the object goes', async () => {
     bed.pods.runtime.behave('main', { exitAfter: { ms: 1000, code: 0 } });
     bed.create('web', { restartPolicy: 'Always', containers: [{}, { name: 'stays' }] });
