@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ApiError } from '#lib/kube/api-error.ts';
+import type { Pod } from '#lib/kube/types.ts';
 import { ApiBed } from './testing/api-bed.ts';
 
 const POD = 'pods/default/web';
@@ -101,6 +102,23 @@ describe('pods of the API server', () => {
       'RemovePodSandbox web',
     ]);
   });
+
+  test.each(['volumes', 'cgroup'])(
+    'while the %s of a deleted pod can not go, its object stays',
+    async (what) => {
+      bed.create('web', { containers: [{}] });
+      await running();
+      let release = (): void => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      bed.onStep = (step) => (step === `remove ${what}` ? held : undefined);
+      bed.remove('web');
+      await bed.pods.runUntil(() => bed.phase('web') === 'Failed');
+      await bed.pods.run(2000);
+      expect(bed.api.pod('web')?.status?.containerStatuses?.[0]?.state?.terminated?.exitCode).toBe(143);
+      release();
+      await gone();
+    },
+  );
 
   test('the exit codes are published with the terminal phase, before the object goes', async () => {
     bed.pods.runtime.behave('main', { exitAfter: { ms: 1000, code: 0 } });
@@ -406,5 +424,97 @@ describe('pods of the API server', () => {
       reason: 'ContainerStatusUnknown',
     });
     expect(bed.pods.running()).toEqual([]);
+  });
+
+  test('a status is never written to another pod of the name', async () => {
+    bed.create('web', { containers: [{}] });
+    await running();
+    await bed.pods.run(1000);
+    bed.api.watchesStall = true;
+    bed.remove('web', 0);
+    const second = bed.create('web', { containers: [{ name: 'other' }] });
+    const [uid = ''] = bed.pods.workers.uids();
+    const container = [...bed.pods.runtime.machine.containers.values()][0];
+    if (container) bed.pods.runtime.machine.exit(container, 3, 'Error');
+    bed.pods.workers.markDirty(uid);
+    await bed.pods.run(3000);
+    expect(bed.agent.statuses.waits(uid)).toHaveLength(1);
+    expect(bed.api.pod('web')?.status).toEqual(second.status);
+    bed.api.catchUp();
+    await bed.pods.runUntil(() => bed.api.pod('web')?.status?.containerStatuses?.[0]?.name === 'other');
+    await bed.pods.runUntil(() => bed.phase('web') === 'Running');
+  });
+
+  test('what the watch has not told yet is not written again', async () => {
+    bed.pods.runtime.behave('main', (attempt) => (attempt < 2 ? { exitAfter: { ms: 1000, code: 1 } } : {}));
+    bed.create('web', { containers: [{}] });
+    await running();
+    bed.api.watchesStall = true;
+    await bed.pods.run(30_000);
+    expect(bed.api.pod('web')?.status?.containerStatuses?.[0]?.restartCount).toBe(2);
+    const bodies = bed.api.calls
+      .filter(({ verb }) => verb === 'patch')
+      .map(({ body }) => JSON.stringify(body));
+    expect(new Set(bodies).size).toBe(bodies.length);
+    const writes = bed.api.writes().length;
+    bed.api.catchUp();
+    await bed.pods.run(5000);
+    expect(bed.api.writes().length).toBe(writes);
+  });
+
+  test('no published status of a pod whose init container keeps failing says more than there is', async () => {
+    bed.pods.runtime.behave('init1', { exitAfter: { ms: 100, code: 1 } });
+    bed.create('web', { initContainers: [{ name: 'init1' }, { name: 'init2' }], containers: [{}] });
+    await bed.pods.run(200_000);
+    const seen = bed.api.calls
+      .filter(({ verb }) => verb === 'patch')
+      .map(({ body }) => (body as Pod).status ?? {});
+    const init = seen
+      .flatMap(({ initContainerStatuses = [] }) => [initContainerStatuses])
+      .filter(({ length }) => length > 0);
+    for (const [first, second] of init) {
+      expect(first?.state?.terminated?.exitCode).not.toBe(0);
+      expect(second?.state).toEqual({ waiting: { reason: 'PodInitializing' } });
+    }
+    for (const { containerStatuses = [], phase = 'Pending' } of seen) {
+      expect(phase).toBe('Pending');
+      for (const each of containerStatuses)
+        expect(each.state).toEqual({ waiting: { reason: 'PodInitializing' } });
+    }
+    expect(bed.api.pod('web')?.status?.initContainerStatuses?.[0]).toMatchObject({
+      restartCount: expect.toSatisfy((count: number) => count >= 3) as number,
+      lastState: { terminated: { exitCode: 1 } },
+    });
+    const initialized = bed.api.pod('web')?.status?.conditions?.find((each) => each.type === 'Initialized');
+    expect(initialized).toMatchObject({
+      status: 'False',
+      reason: 'ContainersNotInitialized',
+      message: 'containers with incomplete status: [init1 init2]',
+    });
+  });
+
+  test('a pod that the node ends says why, with the condition that Jobs look at', async () => {
+    bed.create('web', { containers: [{}] });
+    await running();
+    const message = 'The node was low on resource: memory.';
+    bed.pods.runtime.script.clear();
+    bed.pods.workers.fail(bed.api.pod('web')?.metadata?.uid ?? '', {
+      reason: 'Evicted',
+      message,
+      disruption: { message },
+      gracePeriodSeconds: 0,
+    });
+    await bed.pods.runUntil(() => bed.phase('web') === 'Failed');
+    const { status } = bed.api.pod('web') ?? {};
+    expect(status).toMatchObject({ reason: 'Evicted', message });
+    expect(status?.conditions?.find((each) => each.type === 'DisruptionTarget')).toMatchObject({
+      status: 'True',
+      reason: 'TerminationByKubelet',
+      message,
+    });
+    expect(bed.pods.runtime.script.calls.find(({ verb }) => verb === 'StopContainer')?.args[1]).toBe(2);
+    await bed.start();
+    await bed.pods.run(2000);
+    expect(bed.api.pod('web')?.status).toEqual(status);
   });
 });

@@ -91,6 +91,8 @@ export class EventLog implements PodEvents {
       .slice(0, 16);
     const now = apiTime(this.#clock.now());
     const event: Event = {
+      apiVersion: 'v1',
+      kind: 'Event',
       metadata: { name: `${about.name}.${key}`, namespace, creationTimestamp: now },
       involvedObject: about,
       type,

@@ -135,7 +135,15 @@ function podIps(inputs: StatusInputs): readonly string[] {
   const over = inputs.terminal !== undefined || inputs.isEnding;
   const begun = inputs.sandbox !== undefined || over;
   if (inputs.pod.spec.hostNetwork === true) return begun ? inputs.hostIps : [];
-  if (inputs.sandbox !== undefined) return inputs.sandbox.ips;
+  if (inputs.sandbox !== undefined) return onePerFamily(inputs.sandbox.ips, inputs.hostIps);
   // A pod that has ended keeps showing the address that it had.
   return over ? (inputs.record?.podIps ?? []) : [];
+}
+
+const isIpv6 = (ip: string): boolean => ip.includes(':');
+
+/** The first address of the node's own family, then the first of the other. */
+function onePerFamily(ips: readonly string[], hostIps: readonly string[]): string[] {
+  const ipv6First = isIpv6(hostIps[0] ?? '');
+  return [ipv6First, !ipv6First].flatMap((ipv6) => ips.find((ip) => isIpv6(ip) === ipv6) ?? []);
 }

@@ -68,6 +68,8 @@ export class ApiBed {
   readonly log: string[] = [];
   readonly manifests = new Manifests();
   nodeUid: string | undefined = 'node-uid';
+  /** Called before each of these steps: a test may look, or make it wait. */
+  onStep: (step: string) => Promise<void> | void = () => undefined;
   #agent: Agent | undefined;
   #statuses: StatusManager | undefined;
   #informer: Agent['informer'] | undefined;
@@ -78,10 +80,15 @@ export class ApiBed {
     this.pods = new PodBed({
       statuses: () => this.#connect(),
       ...(options.admission === undefined ? {} : { admission: options.admission }),
-      onTearDown: (what) => this.log.push(`remove ${what}`),
+      onTearDown: (what) => {
+        this.log.push(`remove ${what}`);
+        return this.onStep(`remove ${what}`);
+      },
     });
     this.api.before = (call) => {
-      if (call.verb === 'patch' || call.verb === 'delete') this.log.push(`${call.verb} ${call.path}`);
+      if (call.verb !== 'patch' && call.verb !== 'delete') return undefined;
+      this.log.push(`${call.verb} ${call.path}`);
+      return this.onStep(`${call.verb} ${call.path}`);
     };
   }
 

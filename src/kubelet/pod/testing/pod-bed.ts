@@ -92,8 +92,8 @@ export interface PodBedOutside {
   /** Asked for each agent that is built. */
   statuses?: () => PodStatusSink;
   admission?: Admission;
-  /** Called with what volumes and cgroups are told to end, in order. */
-  onTearDown?: (what: 'volumes' | 'cgroup', uid: string) => void;
+  /** Called before volumes or a cgroup go; what it returns is waited for. */
+  onTearDown?: (what: 'volumes' | 'cgroup', uid: string) => Promise<void> | void;
 }
 
 export class PodBed {
@@ -261,10 +261,9 @@ export class PodBed {
           this.refreshed.push(pod.metadata.uid);
           return this.volumeFailure === undefined ? Promise.resolve() : Promise.reject(this.volumeFailure);
         },
-        tearDown: (uid) => {
-          this.#outside.onTearDown?.('volumes', uid);
+        tearDown: async (uid) => {
+          await this.#outside.onTearDown?.('volumes', uid);
           this.mounted.delete(uid);
-          return Promise.resolve();
         },
       },
       cgroups: {
@@ -276,10 +275,9 @@ export class PodBed {
           this.strays.set(uid, isLive);
           return Promise.resolve();
         },
-        remove: (uid) => {
-          this.#outside.onTearDown?.('cgroup', uid);
+        remove: async (uid) => {
+          await this.#outside.onTearDown?.('cgroup', uid);
           this.cgroups.delete(uid);
-          return Promise.resolve();
         },
       },
       directories: {
