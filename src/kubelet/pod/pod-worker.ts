@@ -43,6 +43,7 @@ const PURPOSES: Partial<Record<StepKind, Purpose>> = {
   setUp: 'volumes',
   refreshVolumes: 'volumes',
   createSandbox: 'sandbox',
+  requestImage: 'image',
   startContainer: 'container',
 };
 
