@@ -58,7 +58,7 @@ export class PodReferences {
     this.#own.delete(podUid);
   }
 
-  /** Resolves when all that the pod needs for this is known, or can't be found out now, or after a moment. */
+  /** Resolves when all that the pod needs for this is known, and after a moment at the latest. */
   async settled(pod: AgentPod, purpose: Purpose, signal: AbortSignal): Promise<void> {
     const { objects, services, runtimeClasses, clock } = this.#parts;
     if (purpose === 'image' && !pod.spec.imagePullSecrets?.length) return;
