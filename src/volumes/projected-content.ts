@@ -1,6 +1,6 @@
 import type { DirContent, DirFile } from '#host/atomic-dir.ts';
 import { NodeletError, asError, isRetryable } from '#lib/errors.ts';
-import { MissingReferenceError, isMissingReference } from '#lib/kube/referenced.ts';
+import { MissingReferenceError, isMissingReference, isUnanswered } from '#lib/kube/referenced.ts';
 import type { AgentPod, Container, Volume } from '#lib/kube/types.ts';
 import {
   type ContentSources,
@@ -105,5 +105,8 @@ function together(errors: readonly Error[]): Error {
   const missing = errors.find((error) => isMissingReference(error));
   return missing === undefined
     ? new ProjectionError(words, { cause: first, retryable: errors.every((error) => isRetryable(error)) })
-    : new MissingReferenceError(words, { cause: missing });
+    : new MissingReferenceError(words, {
+        cause: missing,
+        isUnknown: errors.every((error) => isUnanswered(error)),
+      });
 }

@@ -10,7 +10,7 @@ export interface PerPod {
 }
 
 /** What is to be made with what is named. */
-export type Purpose = 'volumes' | 'sandbox' | 'container';
+export type Purpose = 'volumes' | 'sandbox' | 'image' | 'container';
 
 export interface PodReferencesParts {
   objects: PodObjects;
@@ -58,11 +58,12 @@ export class PodReferences {
     this.#own.delete(podUid);
   }
 
-  /** Resolves when all that the pod needs for this is known, or can't be found out now, or after a moment. */
+  /** Resolves when all that the pod needs for this is known, and after a moment at the latest. */
   async settled(pod: AgentPod, purpose: Purpose, signal: AbortSignal): Promise<void> {
     const { objects, services, runtimeClasses, clock } = this.#parts;
+    if (purpose === 'image' && !pod.spec.imagePullSecrets?.length) return;
     if (purpose !== 'sandbox') await objects.settled(pod.metadata.uid, signal);
-    if (purpose === 'volumes') return;
+    if (purpose === 'volumes' || purpose === 'image') return;
     const list = purpose === 'sandbox' ? runtimeClasses : services;
     const isNeeded = purpose === 'sandbox' ? Boolean(pod.spec.runtimeClassName) : !isStaticPod(pod);
     if (list === undefined || list.hasSynced || !isNeeded) return;

@@ -10,8 +10,8 @@ export interface PodObjects extends ReferencedObjects {
   register(pod: AgentPod): void;
   release(podUid: string): void;
   /**
-   * Resolves when everything that the pod names is known, or can't be found out now, or after a second: never rejects
-   * but with the signal's reason.
+   * Resolves when everything that the pod names is known, and after a second at the latest. Rejects with nothing but the
+   * signal's reason.
    */
   settled(podUid: string, signal: AbortSignal): Promise<void>;
   /** Called with each pod that names an object of which something else is known now. Never during `register`. */

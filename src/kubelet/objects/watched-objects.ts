@@ -16,6 +16,7 @@ export class WatchedObjects implements PodObjects {
   readonly #index = new ReferenceIndex();
   readonly #held = new Map<string, ObjectWatch<ConfigMap | Secret>>();
   readonly #handlers: ((podUid: string) => void)[] = [];
+  readonly #waiting = new Set<() => void>();
 
   constructor(watches: ObjectWatches, clock: Clock) {
     this.#watches = watches;
@@ -41,13 +42,30 @@ export class WatchedObjects implements PodObjects {
   }
 
   async settled(podUid: string, signal: AbortSignal): Promise<void> {
-    const waiting = this.#index
-      .keysOf(podUid)
-      .flatMap((key) => this.#held.get(key) ?? [])
-      .filter((watch) => watch.get().state === 'unknown');
-    if (waiting.length === 0) return;
-    await withinMs(this.#clock, SETTLE_MS, signal, async (soon) => {
-      await Promise.all(waiting.map((watch) => watch.settled(soon)));
+    if (this.#isKnown(podUid)) return;
+    // A refusal isn't the last word: an API server lets a node read a new pod's objects a moment after it names the pod.
+    const known = (): boolean => this.#isKnown(podUid);
+    await withinMs(this.#clock, SETTLE_MS, signal, (soon) => this.#until(known, soon));
+  }
+
+  #isKnown(podUid: string): boolean {
+    return this.#index.keysOf(podUid).every((key) => this.#held.get(key)?.get().state !== 'unknown');
+  }
+
+  /** Rejects with the signal's reason. */
+  async #until(holds: () => boolean, signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const look = (): void => {
+        if (holds()) end(resolve);
+      };
+      const abort = (): void => end(() => reject(signal.reason as Error));
+      const end = (finish: () => void): void => {
+        this.#waiting.delete(look);
+        signal.removeEventListener('abort', abort);
+        finish();
+      };
+      this.#waiting.add(look);
+      signal.addEventListener('abort', abort, { once: true });
     });
   }
 
@@ -60,6 +78,7 @@ export class WatchedObjects implements PodObjects {
     const key = referenceKey(reference);
     const watch = this.#watches.acquire<ConfigMap | Secret>(RESOURCES[kind], { namespace, name }, () => {
       for (const uid of this.#index.usersOf(key)) for (const handler of this.#handlers) handler(uid);
+      for (const look of this.#waiting) look();
     });
     this.#held.set(key, watch);
   }

@@ -144,6 +144,23 @@ describe('volumes', () => {
     expect(bed.running()).toEqual(['a#0']);
   });
 
+  test('a renewal that nobody answers is no event', async () => {
+    bed.objects.replace({ configMaps: [configMap('cm', {})] });
+    bed.workers.setDesired([volumePod()]);
+    await bed.until(() => bed.running().length === 1);
+    const cause = new MissingReferenceError('failed to sync configmap cache', { isUnknown: true });
+    bed.volumeFailure = new VolumeError('v', cause.message, { cause });
+    bed.restartAgent();
+    bed.workers.setDesired([volumePod()]);
+    await bed.until(() => bed.refreshed.length === 1);
+    await bed.run(60_000);
+    expect(messagesOf('FailedMount')).toEqual([]);
+    bed.volumeFailure = undefined;
+    const before = bed.refreshed.length;
+    bed.objects.replace({ configMaps: [configMap('cm', {})] });
+    await bed.until(() => bed.refreshed.length === before + 1);
+  });
+
   test('a renewal that fails holds up nothing else, and is tried again', async () => {
     bed.runtime.behave('a', (attempt) => (attempt === 0 ? { exitAfter: { ms: 5000, code: 1 } } : {}));
     bed.objects.replace({ configMaps: [configMap('cm', {})] });

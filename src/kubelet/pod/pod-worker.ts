@@ -1,6 +1,6 @@
 import type { Clock } from '#lib/clock.ts';
 import { describeError } from '#lib/errors.ts';
-import { isMissingReference } from '#lib/kube/referenced.ts';
+import { isMissingReference, isUnanswered } from '#lib/kube/referenced.ts';
 import type { Logger } from '#lib/logger.ts';
 import type { PodReferences, Purpose } from '../objects/pod-references.ts';
 import { shownContent } from '../objects/volume-content.ts';
@@ -47,6 +47,7 @@ const PURPOSES: Partial<Record<StepKind, Purpose>> = {
   setUp: 'volumes',
   refreshVolumes: 'volumes',
   createSandbox: 'sandbox',
+  requestImage: 'image',
   startContainer: 'container',
 };
 
@@ -221,7 +222,9 @@ export class PodWorker {
     });
     const container = subject.startsWith('container ') ? subject.slice('container '.length) : undefined;
     const [eventReason, text] = eventOf(failure);
-    events.event(context.pod, 'Warning', eventReason, text, container);
+    // What a running pod's volumes hold is good for as long as nobody can say that it isn't.
+    const isQuiet = subject === VOLUMES && isUnanswered(failure);
+    if (!isQuiet) events.event(context.pod, 'Warning', eventReason, text, container);
     log.debug({ uid: context.pod.metadata.uid, subject, err: failure.cause }, describeError(failure));
   }
 

@@ -1,4 +1,5 @@
 /** ConfigMaps and Secrets as those see them that take a pod's content from them. */
+import { ApiError } from './api-error.ts';
 import { NodeletError, causes, describeError } from '../errors.ts';
 import type { ConfigMap, Secret } from './types.ts';
 
@@ -22,15 +23,27 @@ export interface ReferencedObjects {
  */
 export class MissingReferenceError extends NodeletError {
   readonly code = 'REFERENCE';
+  /** Whether it is only not known, because nobody could be asked. */
+  readonly isUnknown: boolean;
 
-  constructor(message: string, options: { cause?: unknown } = {}) {
-    super(message, { ...options, retryable: true });
+  constructor(message: string, options: { cause?: unknown; isUnknown?: boolean } = {}) {
+    super(message, { cause: options.cause, retryable: true });
+    this.isUnknown = options.isUnknown ?? false;
   }
 }
 
 /** Whether something that may yet come is among the causes. */
 export function isMissingReference(error: unknown): boolean {
   for (const each of causes(error)) if (each instanceof MissingReferenceError) return true;
+  return false;
+}
+
+/** Whether all that is wrong is that the API server doesn't answer now. */
+export function isUnanswered(error: unknown): boolean {
+  for (const each of causes(error)) {
+    if (each instanceof MissingReferenceError) return each.isUnknown;
+    if (each instanceof ApiError) return each.retryable;
+  }
   return false;
 }
 
@@ -49,9 +62,8 @@ export function requireObject<T>(
       throw new MissingReferenceError(`${kind} ${JSON.stringify(name)} not found`);
     case 'unknown': {
       const why = found.trouble === undefined ? 'it has not been read yet' : describeError(found.trouble);
-      throw new MissingReferenceError(
-        `failed to sync ${kind} cache: ${kind} ${JSON.stringify(name)}: ${why}`,
-      );
+      const message = `failed to sync ${kind} cache: ${kind} ${JSON.stringify(name)}: ${why}`;
+      throw new MissingReferenceError(message, { isUnknown: true });
     }
   }
 }
