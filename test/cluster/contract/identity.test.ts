@@ -181,7 +181,7 @@ describe("a service account's token", () => {
     expect(Number(claims['exp']) - Number(claims['iat'])).toBe(1200);
     const ends = Date.parse(status.expirationTimestamp) / 1000;
     expect(Math.abs(ends - Number(claims['exp']))).toBeLessThanOrEqual(1);
-    expect(await review(status.token)).toMatchObject({ authenticated: false });
+    expect((await review(status.token))['authenticated']).toBeUndefined();
     expect(await review(status.token, ['vault', 'more'])).toMatchObject({
       authenticated: true,
       audiences: ['vault'],

@@ -32,7 +32,13 @@ beforeAll(async () => {
   own = await createPodOn(
     client,
     barePod({
-      volumes: [{ name: 'v', secret: { secretName: 'used' } }],
+      volumes: [
+        { name: 'v', secret: { secretName: 'used' } },
+        {
+          name: 't',
+          projected: { sources: [{ serviceAccountToken: { path: 'token', audience: 'vault' } }] },
+        },
+      ],
       imagePullSecrets: [{ name: 'pulls' }],
       containers: [
         {
@@ -205,14 +211,14 @@ describe('what pods name', () => {
   });
 
   test('tokens for its pods only', async () => {
-    const ask = (account: string, ref?: object): Promise<unknown> =>
+    const ask = (account: string, ref?: object, audiences = ['vault']): Promise<unknown> =>
       node.create(
         r.serviceAccounts,
         {
           apiVersion: 'authentication.k8s.io/v1',
           kind: 'TokenRequest',
           metadata: {},
-          spec: ref === undefined ? {} : { boundObjectRef: ref },
+          spec: { audiences, ...(ref === undefined ? {} : { boundObjectRef: ref }) },
         },
         { name: account, subresource: 'token' },
       );
@@ -225,6 +231,9 @@ describe('what pods name', () => {
     expect(await ask('default', refTo(own))).toMatchObject({
       status: { token: expect.any(String) as string },
     });
+    // Only audiences that a volume of the pod names; the API server's own too.
+    await expect(ask('default', refTo(own), [])).rejects.toMatchObject(refused);
+    await expect(ask('default', refTo(own), ['other'])).rejects.toMatchObject(refused);
     await expect(ask('default')).rejects.toMatchObject(refused);
     await expect(ask('default', refTo(own, ''))).rejects.toMatchObject(refused);
     await expect(ask('other', refTo(foreign))).rejects.toMatchObject(refused);
