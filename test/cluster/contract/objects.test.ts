@@ -104,7 +104,10 @@ describe('create', () => {
       status: 400,
     });
     const versioned = barePod({}, { name: 'versioned', resourceVersion: '1' });
-    await expect(client.create(pods, versioned)).rejects.toMatchObject({ status: 400 });
+    await expect(client.create(pods, versioned)).rejects.toMatchObject({
+      status: 500,
+      message: 'resourceVersion should not be set on objects to be created',
+    });
   });
 
   test('secrets and services', async () => {
@@ -197,6 +200,9 @@ describe('read', () => {
     const { resourceVersion } = await plane().client.list(namespaces);
     const far = `${Number(resourceVersion) + 1_000_000}`;
     await expect(plane().client.list(pods, { resourceVersion: far })).rejects.toMatchObject({ status: 504 });
+    await expect(plane().client.list(pods, { resourceVersion: 'nonsense' })).rejects.toMatchObject({
+      status: 400,
+    });
   });
 });
 
@@ -312,9 +318,13 @@ describe("a pod's status", () => {
     expect(next.status?.conditions).toHaveLength(1);
     expect(next.spec?.hostNetwork).toBeUndefined();
     expect(next.metadata?.generation).toBe(1);
+    // Not a conflict: that is what a whole update with another UID gets.
+    const uid = '00000000-0000-4000-8000-000000000000';
     await expect(
-      client.patch(pods, at, { metadata: { uid: 'other' }, status: { phase: 'Failed' } }),
-    ).rejects.toMatchObject({ status: 409, reason: 'Conflict' });
+      client.patch(pods, at, { metadata: { uid }, status: { phase: 'Failed' } }),
+    ).rejects.toMatchObject({ status: 422, reason: 'Invalid' });
+    const whole = { ...next, metadata: { ...next.metadata, uid } };
+    await expect(client.replace(pods, whole, at)).rejects.toMatchObject({ status: 409, reason: 'Conflict' });
     const unkeyed = { status: { conditions: [{ status: 'True' }] } };
     await expect(client.patch(pods, at, unkeyed)).rejects.toMatchObject({ status: 500 });
   });

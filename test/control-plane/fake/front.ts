@@ -80,6 +80,7 @@ export class Front {
 
   /** Ends goDeaf(): connections go on where they were, but for those that began in the meantime; they are reset. */
   hear(): void {
+    if (!this.#isDeaf) return;
     this.#isDeaf = false;
     for (const socket of this.#deaf) socket.resetAndDestroy();
     this.#deaf.clear();

@@ -8,7 +8,7 @@ import { timeText } from './object.ts';
 import type { KubeObject } from './object.ts';
 import { checkPodUpdate, keepStatusOfPod } from './pod-update.ts';
 import { preparePod } from './pod-create.ts';
-import { alreadyExists, badRequest, conflict, invalid, notFound } from './status-error.ts';
+import { StatusError, alreadyExists, badRequest, conflict, invalid, notFound } from './status-error.ts';
 import type { Store } from './store.ts';
 
 export interface RegistryOptions {
@@ -52,7 +52,8 @@ export class Registry {
     checkType(kind, body);
     const given = body.metadata;
     if (given.resourceVersion) {
-      throw badRequest('resourceVersion should not be set on objects to be created');
+      const words = 'resourceVersion should not be set on objects to be created';
+      throw new StatusError(500, 'InternalError', words);
     }
     if (kind.namespaced && given.namespace !== undefined && given.namespace !== namespace) {
       throw badRequest(
@@ -140,6 +141,9 @@ export class Registry {
       throw badRequest(words);
     }
     if (given.uid !== undefined && given.uid !== '' && given.uid !== old.metadata.uid) {
+      if (options.isPatch === true) {
+        throw invalid(kind.kind, name, `metadata.uid: Invalid value: "${given.uid}": field is immutable`);
+      }
       const why = `Precondition failed: UID in precondition: ${given.uid}, UID in object meta: ${old.metadata.uid}`;
       throw conflict(resource, name, why);
     }

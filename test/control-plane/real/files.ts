@@ -20,7 +20,7 @@ export async function freePort(): Promise<number> {
 
 export interface PlaneFiles {
   /** `pki/NAME` as kubeadm calls them. */
-  pki(name: string): string;
+  pki: (name: string) => string;
   authority: Authority;
   admin: KeyPair;
 }

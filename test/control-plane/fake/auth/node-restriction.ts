@@ -1,11 +1,11 @@
 /** What a node may write: the admission plugin NodeRestriction (plugin/pkg/admission/noderestriction of 1.36). */
 import { canonicalJson } from '#lib/kube/canonical.ts';
 import { testResources } from '../../resources.ts';
-import { textOf } from '../object.ts';
-import type { JsonMap, KubeObject } from '../object.ts';
+import type { KubeObject } from '../object.ts';
 import type { ResourceRequest } from '../request.ts';
 import { forbidden, notFound } from '../status-error.ts';
 import type { Store } from '../store.ts';
+import { nodeCsrTrouble, nodeTokenTrouble } from './node-credentials.ts';
 import { podReferences } from './pod-references.ts';
 
 export interface NodeWrite {
@@ -126,22 +126,6 @@ function nodeTrouble({ node, request, next, old }: NodeWrite): string | undefine
   return labels.length === 0 ? undefined : `is not allowed to modify labels: ${labels.join(', ')}`;
 }
 
-function tokenTrouble({ node, request, store, next }: NodeWrite): string | undefined {
-  const ref = next?.spec?.['boundObjectRef'] as JsonMap | undefined;
-  if (ref?.['apiVersion'] !== 'v1' || ref['kind'] !== 'Pod' || !ref['name']) {
-    return 'node requested token not bound to a pod';
-  }
-  if (!ref['uid']) return 'node requested token with a pod binding without a uid';
-  const pod = store.get(testResources.pods, request.namespace, textOf(ref['name']));
-  if (pod === undefined) throw notFound(testResources.pods, textOf(ref['name']));
-  if (ref['uid'] !== pod.metadata.uid) {
-    return `the UID in the bound object reference (${textOf(ref['uid'])}) does not match the UID in record. The object might have been deleted and then recreated`;
-  }
-  return pod.spec?.['nodeName'] === node
-    ? undefined
-    : 'node requested token bound to a pod scheduled on a different node';
-}
-
 function trouble(write: NodeWrite): string | undefined {
   const { node, request, next } = write;
   const { kind, verb, subresource } = request;
@@ -151,7 +135,9 @@ function trouble(write: NodeWrite): string | undefined {
     case 'nodes':
       return nodeTrouble(write);
     case 'serviceaccounts':
-      return subresource === 'token' ? tokenTrouble(write) : undefined;
+      return subresource === 'token' ? nodeTokenTrouble(write) : undefined;
+    case 'certificatesigningrequests':
+      return verb === 'create' ? nodeCsrTrouble(node, next) : undefined;
     case 'leases':
     case 'csinodes': {
       const name = next?.metadata.name ?? request.name;

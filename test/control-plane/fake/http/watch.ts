@@ -4,7 +4,7 @@ import type { RequestMatch } from '../faults/match.ts';
 import type { JsonMap, KubeObject } from '../object.ts';
 import type { ResourceRequest } from '../request.ts';
 import type { Matcher } from '../selectors.ts';
-import { expired } from '../status-error.ts';
+import { StatusError, expired } from '../status-error.ts';
 import type { Change, Store } from '../store.ts';
 import type { Exchange } from './exchange.ts';
 import { askedRevision, requestMatcher } from './list.ts';
@@ -77,6 +77,10 @@ export class Watches {
   serve(exchange: Exchange, request: ResourceRequest): void {
     const { kind, namespace, query } = request;
     const matcher = requestMatcher(request);
+    const asked = query.get('resourceVersion') ?? '';
+    // Upstream's watch answers so, its list with 400.
+    if (!/^\d*$/.test(asked))
+      throw new StatusError(500, 'InternalError', `invalid resource version "${asked}"`);
     const from = askedRevision(query, this.#store);
     const initial = query.get('sendInitialEvents') === 'true';
     const bookmarks = query.get('allowWatchBookmarks') === 'true';

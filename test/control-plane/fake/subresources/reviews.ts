@@ -22,7 +22,7 @@ export function reviewToken(body: KubeObject, authenticator: Authenticator, issu
   const good = user !== undefined && shared.length > 0;
   const status: JsonMap = good
     ? { authenticated: true, user: userStatus(user), audiences: shared }
-    : { authenticated: false, user: {}, error: 'invalid bearer token' };
+    : { user: {}, error: 'invalid bearer token' };
   return { ...body, status };
 }
 
