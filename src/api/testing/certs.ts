@@ -19,7 +19,7 @@ export class TestCa {
   private constructor(certificate: x509.X509Certificate, keys: webcrypto.CryptoKeyPair) {
     this.#certificate = certificate;
     this.#keys = keys;
-    this.cert = certificate.toString('pem');
+    this.cert = `${certificate.toString('pem')}\n`;
   }
 
   static async make(name = 'test CA'): Promise<TestCa> {
@@ -55,7 +55,10 @@ export class TestCa {
       extensions: names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : [],
     });
     const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
-    return { cert: certificate.toString('pem'), key: x509.PemConverter.encode(key, 'PRIVATE KEY') };
+    return {
+      cert: `${certificate.toString('pem')}\n`,
+      key: `${x509.PemConverter.encode(key, 'PRIVATE KEY')}\n`,
+    };
   }
 }
 
