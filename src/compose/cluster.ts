@@ -46,8 +46,8 @@ export async function joinCluster(
   const connectTo = (credentials: Credentials): KubeApi =>
     createKubeApi({ credentials, clock, logger, metrics, userAgent: USER_AGENT });
   const connect: Connect = async (access) => {
-    const { client, close } = connectTo(await credentialsOf(access, clock, logger));
-    return { client, close };
+    const own = connectTo(await credentialsOf(access, clock, logger));
+    return { client: own.client, close: () => own.close() };
   };
   const identity = new IdentityManager(
     {

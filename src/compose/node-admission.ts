@@ -1,6 +1,6 @@
 import type { Admission, Verdict } from '#kubelet/admission.ts';
 import { admitPod } from '#kubelet/admission/node-admission.ts';
-import { SysctlRules } from '#kubelet/admission/sysctls.ts';
+import type { SysctlRules } from '#kubelet/admission/sysctls.ts';
 import type { PodEvents } from '#kubelet/pod/ports.ts';
 import type { AgentPod, Node } from '#lib/kube/types.ts';
 
@@ -32,11 +32,11 @@ export class NodeAdmission implements Admission {
   }
 
   admit(pod: AgentPod, others: readonly AgentPod[]): Verdict {
-    const { events, fail, sysctls } = this.#parts;
+    const { events, sysctls } = this.#parts;
     const { verdict, preempt } = admitPod({ pod, others, node: this.#parts.node(), sysctls });
     for (const other of preempt) {
       events.event(other, 'Warning', 'Preempting', MESSAGE);
-      fail(other.metadata.uid, {
+      this.#parts.fail(other.metadata.uid, {
         reason: 'Preempting',
         message: MESSAGE,
         disruption: { message: 'Pod was preempted by Kubelet to accommodate a critical pod.' },

@@ -70,7 +70,7 @@ export class FakeListWatch implements ListWatchClient {
       const watch = new FakeWatch(selection, options);
       this.watches.push(watch);
       await orAborted(watch.done.promise, options.signal);
-    }) as ListWatchClient['watch'];
+    });
   }
 
   lastList(): FakeList {
