@@ -91,7 +91,19 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
   );
   await pods.cgroups.start();
 
-  const found = await findPods(runtime, pods.records, signal);
+  const node = composeNode({
+    settings,
+    mode: plan.mode,
+    cgroups: pods.cgroups,
+    connection,
+    machine,
+    paths,
+    events: pods.events.node,
+    startedAt,
+    clock,
+    log,
+  });
+  const [found] = await Promise.all([findPods(runtime, pods.records, signal), node.start()]);
   const sources = new SourceMux(plan.sources((pod) => adoptableUid(found.values(), pod)));
   const stopping = new AbortController();
   const changes = new PodChanges({
@@ -149,19 +161,6 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     clock,
     log.child({ component: 'log-rotation' }),
   );
-  const node = composeNode({
-    settings,
-    mode: plan.mode,
-    cgroups: pods.cgroups,
-    connection,
-    machine,
-    paths,
-    events: pods.events.node,
-    startedAt,
-    clock,
-    log,
-  });
-  await node.start();
   const view = new LocalView({
     workers: pods.workers,
     events: pods.events,

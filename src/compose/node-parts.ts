@@ -12,6 +12,7 @@ import { keepKubeletChains } from '#kubelet/node/iptables-chains.ts';
 import { NodeAgent } from '#kubelet/node/node-agent.ts';
 import type { NodeCluster } from '#kubelet/node/node-agent.ts';
 import type { NodeEvents } from '#kubelet/node/node-events.ts';
+import { PodCidr } from '#kubelet/node/pod-cidr.ts';
 import { ThresholdPressure } from '#kubelet/node/pressure.ts';
 import { nodeSettings } from '#kubelet/node/settings.ts';
 import type { NodeSettings } from '#kubelet/node/settings.ts';
@@ -70,6 +71,11 @@ export function composeNode(plan: NodePlan): NodeParts {
     images: connection.images,
     clock,
   });
+  const podCidr = new PodCidr({
+    runtime: connection.runtime,
+    clock,
+    logger: log.child({ component: 'node' }),
+  });
   const agent: NodeAgent = new NodeAgent({
     sources: {
       settings,
@@ -89,6 +95,7 @@ export function composeNode(plan: NodePlan): NodeParts {
     },
     ...(plan.cluster === undefined ? {} : { cluster: plan.cluster }),
     events: plan.events,
+    onNode: (node) => podCidr.set(node?.spec?.podCIDRs ?? []),
     startedAt: plan.startedAt,
     clock,
     logger: log.child({ component: 'node' }),
@@ -114,6 +121,7 @@ export function composeNode(plan: NodePlan): NodeParts {
     },
     async stop() {
       health.stop();
+      podCidr.stop();
       stopping.abort();
       await Promise.all([agent.stop(), ...background]);
     },
