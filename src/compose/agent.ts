@@ -139,7 +139,20 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
   });
   await pods.cgroups.start();
 
-  const found = await findPods(runtime, pods.records, signal);
+  const node: NodeParts = composeNode({
+    settings: plan.node,
+    mode: plan.mode,
+    cgroups: pods.cgroups,
+    connection,
+    machine,
+    paths,
+    events: pods.events.node,
+    ...(cluster === undefined ? {} : { cluster: { client: cluster.api.client, nodes: cluster.nodes } }),
+    startedAt,
+    clock,
+    log,
+  });
+  const [found] = await Promise.all([findPods(runtime, pods.records, signal), node.start()]);
   pods.workers.setEarlier(found.values());
   const sources = new SourceMux([
     ...plan.sources((pod) => adoptableUid(found.values(), pod)),
@@ -201,20 +214,6 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     clock,
     log.child({ component: 'log-rotation' }),
   );
-  const node: NodeParts = composeNode({
-    settings: plan.node,
-    mode: plan.mode,
-    cgroups: pods.cgroups,
-    connection,
-    machine,
-    paths,
-    events: pods.events.node,
-    ...(cluster === undefined ? {} : { cluster: { client: cluster.api.client, nodes: cluster.nodes } }),
-    startedAt,
-    clock,
-    log,
-  });
-  await node.start();
   const view = new LocalView({
     workers: pods.workers,
     events: pods.events,

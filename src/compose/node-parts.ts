@@ -11,6 +11,7 @@ import { keepKubeletChains } from '#kubelet/node/iptables-chains.ts';
 import { NodeAgent } from '#kubelet/node/node-agent.ts';
 import type { NodeCluster } from '#kubelet/node/node-agent.ts';
 import type { NodeEvents } from '#kubelet/node/node-events.ts';
+import { PodCidr } from '#kubelet/node/pod-cidr.ts';
 import { ThresholdPressure } from '#kubelet/node/pressure.ts';
 import type { NodeSettings } from '#kubelet/node/settings.ts';
 import { SignalReader } from '#kubelet/node/signals.ts';
@@ -57,6 +58,11 @@ export function composeNode(plan: NodePlan): NodeParts {
     images: connection.images,
     clock,
   });
+  const podCidr = new PodCidr({
+    runtime: connection.runtime,
+    clock,
+    logger: log.child({ component: 'node' }),
+  });
   const agent: NodeAgent = new NodeAgent({
     sources: {
       settings,
@@ -76,6 +82,7 @@ export function composeNode(plan: NodePlan): NodeParts {
     },
     ...(plan.cluster === undefined ? {} : { cluster: plan.cluster }),
     events: plan.events,
+    onNode: (node) => podCidr.set(node?.spec?.podCIDRs ?? []),
     startedAt: plan.startedAt,
     clock,
     logger: log.child({ component: 'node' }),
@@ -101,6 +108,7 @@ export function composeNode(plan: NodePlan): NodeParts {
     },
     async stop() {
       health.stop();
+      podCidr.stop();
       stopping.abort();
       await Promise.all([agent.stop(), ...background]);
     },

@@ -13,7 +13,8 @@ function statusOf(node: Node): string {
   return node.spec?.unschedulable === true ? `${word},SchedulingDisabled` : word;
 }
 
-function rolesOf(node: Node): string {
+/** The node's roles, with commas between; `<none>` without any. */
+export function rolesOf(node: Node): string {
   const prefix = 'node-role.kubernetes.io/';
   const roles = Object.entries(node.metadata?.labels ?? {}).flatMap(([label, value]) => {
     if (label.startsWith(prefix)) return label.length > prefix.length ? [label.slice(prefix.length)] : [];

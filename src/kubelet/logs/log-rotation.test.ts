@@ -82,8 +82,9 @@ describe('LogRotator', () => {
       kilobytes(writer, 11);
       await second(2);
     }
-    await vi.waitFor(() =>
-      expect(names(setting.path).filter((name) => name.endsWith('.gz'))).toHaveLength(3),
+    await vi.waitFor(
+      () => expect(names(setting.path).filter((name) => name.endsWith('.gz'))).toHaveLength(3),
+      { timeout: 8000 },
     );
     expect(names(setting.path).map((name) => name.replace(/\d{8}-\d{6}/, 'T'))).toEqual([
       '0.log',

@@ -1,5 +1,6 @@
 /** The node of this agent: its object, its heartbeat, and why it isn't ready. With or without an API server. */
 import type { Clock } from '#lib/clock.ts';
+import { asError } from '#lib/errors.ts';
 import type { Informer, KubeClient } from '#lib/kube/client.ts';
 import type { Node } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
@@ -153,10 +154,19 @@ export class NodeAgent {
     while (!signal.aborted) {
       await this.#wakeup.wait(clock, sources.settings.nodeStatusUpdateFrequencyMs, signal);
       if (signal.aborted) return;
-      const before = this.#local;
-      const facts = await this.#collector.collect(before.status?.addresses);
-      this.#local = updatedNode(before, facts, sources.settings, clock.now());
-      this.#announcer.conditions(before.status?.conditions ?? [], this.#local.status?.conditions ?? []);
+      try {
+        await this.#lookLocally();
+      } catch (error) {
+        this.#options.logger.warn({ err: asError(error) }, "the node can't be looked at");
+      }
     }
+  }
+
+  async #lookLocally(): Promise<void> {
+    const { sources, clock } = this.#options;
+    const before = this.#local;
+    const facts = await this.#collector.collect(before.status?.addresses);
+    this.#local = updatedNode(before, facts, sources.settings, clock.now());
+    this.#announcer.conditions(before.status?.conditions ?? [], this.#local.status?.conditions ?? []);
   }
 }

@@ -7,7 +7,7 @@ import type { ApiCall, Informer, KubeClient } from '#lib/kube/client.ts';
 import { resources } from '#lib/kube/client.ts';
 import type { Node } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
-import type { NodeAddress } from './addresses.ts';
+import type { AddressChoice, NodeAddress } from './addresses.ts';
 import { NodeAnnouncer } from './node-announcer.ts';
 import type { NodeEvents } from './node-events.ts';
 import type { NodeFacts } from './node-status.ts';
@@ -49,6 +49,7 @@ export class NodeReporter {
   #registered = false;
   #reportedAt: number | undefined;
   #delayMs = 0;
+  #addressTrouble: string | undefined;
   /** Why the API server doesn't have the node's status of now, while it doesn't. */
   trouble: string | undefined;
 
@@ -192,15 +193,14 @@ export class NodeReporter {
 
   /** Writes the status if it differs or is due. `fresh`: compare with what the API server has, not with the copy. */
   async #report(signal: AbortSignal, fresh: boolean): Promise<void> {
-    const { client, collect, clock, settings, logger } = this.#options;
+    const { client, collect, clock, settings } = this.#options;
     const call = callOf(signal);
     const name = { name: settings.nodeName };
     if (fresh) this.#adopt(await client.get<Node>(resources.nodes, name, call));
     const before = this.#node;
     if (before === undefined) return;
     const facts = await collect(before.status?.addresses ?? []);
-    if ('trouble' in facts.addresses)
-      logger.warn({ reason: facts.addresses.trouble }, 'the node has no address');
+    this.#noteAddresses(facts.addresses);
     const base = this.#reconcile === undefined ? before : reconciledNode(before, this.#reconcile);
     const after = updatedNode(base, facts, settings, clock.now());
     const changed = nodeHasChanged(before, after);
@@ -218,6 +218,14 @@ export class NodeReporter {
     this.#reconcile = undefined;
     this.trouble = undefined;
     this.#options.onVolumesReported?.(this.#node?.status?.volumesInUse ?? []);
+  }
+
+  #noteAddresses(choice: AddressChoice): void {
+    const trouble = 'trouble' in choice ? choice.trouble : undefined;
+    if (trouble !== undefined && trouble !== this.#addressTrouble) {
+      this.#options.logger.warn({ reason: trouble }, 'the addresses of the node are not known');
+    }
+    this.#addressTrouble = trouble;
   }
 
   #isDue(): boolean {

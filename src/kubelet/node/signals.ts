@@ -8,6 +8,7 @@ import { freeSpace } from '#host/free-space.ts';
 import { readMaxPids, readMeminfo, readTaskCount } from '#host/machine-facts.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { SignalObservation, SignalObservations } from './pressure.ts';
+import { Refreshed } from './refreshed.ts';
 import type { EvictionSignal } from './thresholds.ts';
 
 export interface SignalReaderOptions {
@@ -20,7 +21,8 @@ export interface SignalReaderOptions {
 
 /** Where the images are doesn't change while the runtime lives. */
 const IMAGE_FS_AGE_MS = 60_000;
-const CALL_MS = 2000;
+const CALL_MS = 10_000;
+const WAIT_MS = 250;
 
 /**
  * Bytes that could be had without swapping: what isn't in the working set. `v1` is the text of the root group's
@@ -43,10 +45,16 @@ export function availableMemory(
 
 export class SignalReader {
   readonly #options: SignalReaderOptions;
-  #imageFs: { path: string; at: number } | undefined;
+  readonly #imageFs: Refreshed<string | undefined>;
 
   constructor(options: SignalReaderOptions) {
     this.#options = options;
+    const { images, clock } = options;
+    this.#imageFs = new Refreshed(
+      async () => (await images.imageFsInfo({ deadlineMs: CALL_MS }))[0]?.mountpoint || undefined,
+      IMAGE_FS_AGE_MS,
+      clock,
+    );
   }
 
   /** Leaves out what can't be read. */
@@ -83,20 +91,8 @@ export class SignalReader {
   }
 
   async #images(): Promise<[EvictionSignal, SignalObservation][]> {
-    const path = await this.#imageFsPath();
+    const path = await this.#imageFs.get(WAIT_MS);
     return path === undefined ? [] : this.#disk('imagefs', path);
-  }
-
-  async #imageFsPath(): Promise<string | undefined> {
-    const now = this.#options.clock.monotonic();
-    if (this.#imageFs !== undefined && now - this.#imageFs.at < IMAGE_FS_AGE_MS) return this.#imageFs.path;
-    try {
-      const [first] = await this.#options.images.imageFsInfo({ deadlineMs: CALL_MS });
-      if (first !== undefined && first.mountpoint !== '') this.#imageFs = { path: first.mountpoint, at: now };
-    } catch {
-      // Where it was is where it is: the runtime's silence is told of elsewhere.
-    }
-    return this.#imageFs?.path;
   }
 
   async #pids(): Promise<[EvictionSignal, SignalObservation][]> {

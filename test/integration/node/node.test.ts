@@ -153,6 +153,14 @@ describe('an agent in the kubelet role', () => {
     );
   });
 
+  test('describes it', async () => {
+    const { code, stdout } = await agent.cli('describe', 'node');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Name: +n1$/m);
+    expect(stdout).toMatch(/^ +Ready +True .*kubelet is posting ready status$/m);
+    expect(stdout).toMatch(/^ +Normal +Starting .*Starting kubelet\.$/m);
+  });
+
   test('has made its chains and set the kernel’s settings', async () => {
     await expect
       .poll(() => rulesOf('iptables-save'), { timeout: 20_000 })

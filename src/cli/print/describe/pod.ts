@@ -1,28 +1,11 @@
 import { podQosClass } from '#lib/kube/qos.ts';
 import type { Event, Pod, PodSpec } from '#lib/kube/types.ts';
 import { age } from '../age.ts';
+import { describeAnnotations } from './annotations.ts';
 import { describeContainers, describeResources } from './container.ts';
 import { describeEvents } from './events.ts';
-import { DescribeText, byName, rfc1123 } from './text.ts';
+import { DescribeText, rfc1123 } from './text.ts';
 import { describeVolumes } from './volumes.ts';
-
-const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
-const maxAnnotation = 140;
-
-function annotations(text: DescribeText, given: Readonly<Record<string, string>> | undefined): void {
-  const shorten = (part: string): string =>
-    part.length > maxAnnotation - 2 ? `${part.slice(0, maxAnnotation - 2)}...` : part;
-  const lines = Object.entries(given ?? {})
-    .filter(([name]) => name !== lastApplied)
-    .sort(byName)
-    .flatMap(([name, raw]) => {
-      const value = raw.replace(/\n$/, '');
-      if (value.length + name.length + 2 <= maxAnnotation && !value.includes('\n'))
-        return [`${name}: ${value}`];
-      return [`${name}:`, ...value.split('\n').map((part) => `  ${shorten(part)}`)];
-    });
-  text.list('Annotations', lines);
-}
 
 function tolerations(spec: PodSpec): string[] {
   return (spec.tolerations ?? [])
@@ -48,7 +31,7 @@ function head(text: DescribeText, pod: Pod, now: number): void {
   text.line(0, 'Node:', spec?.nodeName ? `${spec.nodeName}/${status?.hostIP ?? ''}` : '<none>');
   if (status?.startTime !== undefined) text.line(0, 'Start Time:', rfc1123(status.startTime));
   text.map('Labels', metadata?.labels);
-  annotations(text, metadata?.annotations);
+  describeAnnotations(text, metadata?.annotations);
   const final = status?.phase === 'Succeeded' || status?.phase === 'Failed';
   if (metadata?.deletionTimestamp !== undefined && !final) {
     text.line(0, 'Status:', `Terminating (lasts ${age(metadata.deletionTimestamp, now)})`);
