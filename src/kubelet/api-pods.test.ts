@@ -69,6 +69,17 @@ describe('pods of the API server', () => {
     },
   );
 
+  test('an edited image of a sidecar restarts it, and nothing else', async () => {
+    bed.create('web', { initContainers: [{ name: 'side', restartPolicy: 'Always' }], containers: [{}] });
+    await bed.pods.runUntil(() => bed.pods.running().length === 2);
+    bed.edit('web', (pod) => {
+      const first = pod.spec?.initContainers?.[0];
+      if (first) first.image = 'img2';
+    });
+    await bed.pods.runUntil(() => bed.pods.running().join() === 'main#0,side#1');
+    expect(bed.phase('web')).toBe('Running');
+  });
+
   test('a deleted pod ends in the order that others rely on', async () => {
     bed.create('web', { containers: [{}] });
     await running();

@@ -2,8 +2,9 @@ import type { PodSandboxStatus } from '#cri/types.ts';
 import { decideStart } from './decide-start.ts';
 import type { Decision, PodState } from './decision.ts';
 import type { ContainerView, Instance } from './instances.ts';
+import { isEdited, replaceEdited } from './replace-edited.ts';
 import { restartsAfter } from './restart-policy.ts';
-import { specGrace } from './stopping.ts';
+import { killOne } from './stopping.ts';
 
 /**
  * Runs init containers one after the other, each to its end, and keeps sidecars (restartable init containers)
@@ -22,6 +23,8 @@ export function decideInit(state: PodState, sandbox: PodSandboxStatus, decision:
   const furthest = views.findLastIndex((view) => here(view) !== undefined);
   for (const [index, view] of views.entries()) {
     const instance = here(view);
+    if (view.kind === 'sidecar' && instance !== undefined && isEdited(view))
+      replaceEdited(state, sandbox, view, decision);
     if (initialized || index < furthest) {
       if (view.kind === 'sidecar' && instance?.state !== 'running') start(state, sandbox, view, decision);
       continue;
@@ -52,18 +55,8 @@ function start(state: PodState, sandbox: PodSandboxStatus, view: ContainerView, 
   const { current } = view;
   if (current?.state === 'unknown' && current.inRuntime) {
     // Nobody knows whether it runs: make sure that it doesn't before there are two.
-    decision.steps.push({
-      kind: 'killContainers',
-      kills: [
-        {
-          id: current.id,
-          name: view.spec.name,
-          message: 'Init container is in "unknown" state, try killing it before restart',
-        },
-      ],
-      gracePeriodSeconds: specGrace(state.pod),
-      ordered: false,
-    });
+    const message = 'Init container is in "unknown" state, try killing it before restart';
+    decision.steps.push(killOne(state.pod, view.spec.name, current.id, message));
     return;
   }
   const ended = current?.state === 'exited' && current.sandboxId === sandbox.id ? current : undefined;

@@ -24,6 +24,14 @@ export function killRunning(
   return kills.length === 0 ? [] : [{ kind: 'killContainers', kills, gracePeriodSeconds, ordered: true }];
 }
 
+/** Stops one container, the rest of the pod running on. */
+export const killOne = (pod: AgentPod, name: string, id: string, message: string): Step => ({
+  kind: 'killContainers',
+  kills: [{ id, name, message }],
+  gracePeriodSeconds: specGrace(pod),
+  ordered: false,
+});
+
 /** Stops each sandbox that this process hasn't stopped yet: a dead one too, since its network outlives it. */
 export function stopSandboxes(state: PodState, sandboxes: readonly PodSandbox[]): Step[] {
   return sandboxes
