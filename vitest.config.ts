@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-// Two projects: unit tests sit beside the code and touch nothing but a temporary folder; integration tests
-// drive the real runtime and run only inside the test bed's namespaces (test/run.ts enters them).
+// Unit tests sit beside the code and touch nothing but a temporary folder; integration tests drive the real runtime,
+// cluster tests an API server too: both run only inside the test bed's namespaces (test/run.ts enters them).
+const inBed = { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false };
+
 export default defineConfig({
   test: {
     projects: [
@@ -12,11 +14,10 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
+          ...inBed,
         },
       },
+      { test: { name: 'cluster', include: ['test/cluster/**/*.test.ts'], ...inBed } },
     ],
   },
 });

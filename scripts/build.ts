@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 await rm(`${root}/dist`, { recursive: true, force: true });
 await build({
   absWorkingDir: root,
-  entryPoints: { nodelet: 'src/main.ts' },
+  entryPoints: { nodelet: 'src/main.ts', 'x509-program': 'src/api/identity/x509-program.ts' },
   outdir: 'dist',
   outExtension: { '.js': '.mjs' },
   bundle: true,

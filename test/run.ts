@@ -1,7 +1,9 @@
 /**
- * `node test/run.ts [--unit | --containerd MAJOR.MINOR]… [FILTER…]`: the unit tests, then the integration tests
- * once a containerd, each file in a test bed of its own (scripts/isolate): what one leaves behind is not the next
- * one's trouble. FILTER picks test files as vitest does.
+ * `node test/run.ts [--unit | --containerd MAJOR.MINOR | --control-plane fake|real]… [FILTER…]`: the unit tests, then
+ * the integration tests once a containerd, then the cluster tests once a control plane (the fake one; the real one too
+ * where KUBEBUILDER_ASSETS names a folder with its programs), each file in a test bed of its own (scripts/isolate):
+ * what one leaves behind is not the next one's trouble. FILTER picks test files as vitest does; `--control-plane` runs
+ * cluster tests only.
  */
 import { glob, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
@@ -11,7 +13,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { isolate } from '../scripts/isolate/isolate.ts';
 import { findContainerds, wanted } from './bed/versions.ts';
+import type { Version } from './bed/versions.ts';
 import type { Summary } from './bed/summary.ts';
+import { findAssets } from './control-plane/real/assets.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const vitest = join(root, 'node_modules/vitest/vitest.mjs');
@@ -21,6 +25,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     containerd: { type: 'string', multiple: true },
+    'control-plane': { type: 'string', multiple: true },
     unit: { type: 'boolean', default: false },
     'test-name': { type: 'string', short: 't' },
   },
@@ -93,38 +98,75 @@ async function runProject(
 }
 
 /** The test files that the filters pick, in a steady order. */
-async function integrationFiles(): Promise<string[]> {
+async function filesOf(project: 'integration' | 'cluster'): Promise<string[]> {
   const files: string[] = [];
-  for await (const file of glob('test/integration/**/*.test.ts', { cwd: root })) {
+  for await (const file of glob(`test/${project}/**/*.test.ts`, { cwd: root })) {
     if (positionals.length === 0 || positionals.some((each) => file.includes(each))) files.push(file);
   }
   return files.sort();
 }
 
+/** Each file of the project in a bed of its own. */
+async function runInBeds(
+  project: 'integration' | 'cluster',
+  title: string,
+  { version, binary }: Version,
+  more: NodeJS.ProcessEnv = {},
+): Promise<void> {
+  const env = {
+    NODELET_TEST_BED: '1',
+    NODELET_TEST_CONTAINERD: binary,
+    NODELET_TEST_CONTAINERD_VERSION: version,
+    TMPDIR: '/run/bed/tmp',
+    ...more,
+  };
+  const start: Start = (command, extra) => isolate('nodelet-test', command, { ...env, ...extra });
+  for (const file of await filesOf(project))
+    await runProject(project, `${title}: ${file}`, env, start, [file]);
+}
+
+const usable = (versions: readonly Version[], tests: string): Version[] =>
+  versions.filter(({ version, binary, missing }) => {
+    if (binary === undefined) {
+      total.skipped.push({ name: `${tests} with containerd ${version}`, reason: missing ?? 'not found' });
+    }
+    return binary !== undefined;
+  });
+
+/** With the newest containerd only: what differs between versions is the integration tests' subject. */
+async function runCluster(newest: Version): Promise<void> {
+  if ((await filesOf('cluster')).length === 0) return;
+  const asked = values['control-plane'] ?? ['fake', 'real'];
+  const title = (plane: string): string =>
+    `cluster tests with containerd ${newest.version} and the ${plane} control plane`;
+  if (asked.includes('fake')) {
+    await runInBeds('cluster', title('fake'), newest, { NODELET_TEST_CONTROL_PLANE: 'fake' });
+  }
+  if (!asked.includes('real')) return;
+  const assets = await findAssets();
+  if (typeof assets === 'string') {
+    const skip = { name: title('real'), reason: assets };
+    if (values['control-plane'] === undefined) total.skipped.push(skip);
+    else total.failed.push(`${skip.name}: ${assets}`);
+  } else await runInBeds('cluster', title('real'), newest, { NODELET_TEST_CONTROL_PLANE: 'real' });
+}
+
 try {
-  if (values.containerd === undefined) {
+  const clusterOnly = values['control-plane'] !== undefined;
+  const wrong = values['control-plane']?.find((plane) => !['fake', 'real'].includes(plane));
+  if (wrong !== undefined) throw new Error(`--control-plane ${wrong}: must be fake or real`);
+  if (values.containerd === undefined && !clusterOnly) {
     // A test's clocks, sockets and temporary folders need nothing of the machine.
     await runProject('unit', 'unit tests', {}, startPlainly);
   }
   if (!values.unit) {
-    const found = await findContainerds();
-    for (const version of wanted(found, values.containerd)) {
-      const title = `integration tests with containerd ${version.version}`;
-      if (version.binary === undefined) {
-        total.skipped.push({ name: title, reason: version.missing ?? 'not found' });
-        continue;
-      }
-      const env = {
-        NODELET_TEST_BED: '1',
-        NODELET_TEST_CONTAINERD: version.binary,
-        NODELET_TEST_CONTAINERD_VERSION: version.version,
-        TMPDIR: '/run/bed/tmp',
-      };
-      for (const file of await integrationFiles()) {
-        const start: Start = (command, more) => isolate('nodelet-test', command, { ...env, ...more });
-        await runProject('integration', `${title}: ${file}`, env, start, [file]);
+    const versions = usable(wanted(await findContainerds(), values.containerd), 'tests in the bed');
+    if (!clusterOnly) {
+      for (const each of versions) {
+        await runInBeds('integration', `integration tests with containerd ${each.version}`, each);
       }
     }
+    if (versions[0] !== undefined) await runCluster(versions[0]);
   }
 } catch (error) {
   total.failed.push(

@@ -64,6 +64,13 @@ ip link set node0 up
 ip route add default via 192.0.2.1 dev node0
 echo 1 >/proc/sys/net/ipv4/ip_forward
 
+# Settings of the whole kernel that an agent in the kubelet role changes: no namespace holds them, so they are put back.
+settings=(vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes)
+declare -A found
+for setting in "${settings[@]}"; do
+  found[$setting]=$(cat "/proc/sys/$setting" 2>/dev/null || true)
+done
+
 # Without job control a shell starts background programs with SIGINT ignored, and they hand that on: undo it.
 env --default-signal=INT,QUIT -- "$@" <&0 &
 child=$!
@@ -74,5 +81,8 @@ wait "$child" || status=$?
 while kill -0 "$child" 2>/dev/null; do
   status=0
   wait "$child" || status=$?
+done
+for setting in "${settings[@]}"; do
+  [ -z "${found[$setting]}" ] || echo "${found[$setting]}" 2>/dev/null >"/proc/sys/$setting" || true
 done
 exit "$status"

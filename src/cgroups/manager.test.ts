@@ -198,6 +198,15 @@ describe('on cgroup v1', () => {
     expect(kernel.text('/cg/kubepods/memory.limit_in_bytes')).toBe(String(2 ** 30));
   });
 
+  test('and again on demand, where a refusal is an error: pods may use more just now', async () => {
+    const kernel = new FakeKernel(v1Template);
+    const manager = managerOn(kernel, v1, { nodeAllocatable: { memoryBytes: 2 ** 30 } });
+    await manager.limitAll();
+    expect(kernel.text('/cg/kubepods/memory.limit_in_bytes')).toBe(String(2 ** 30));
+    kernel.refusals.set('/cg/kubepods/memory.limit_in_bytes', 'EBUSY');
+    await expect(manager.limitAll()).rejects.toMatchObject({ code: 'CGROUP', retryable: true });
+  });
+
   test('a read-only mount is named, and the next call tries again', async () => {
     const kernel = new FakeKernel(v1Template);
     kernel.refusals.set('/cg/kubepods', 'EROFS');

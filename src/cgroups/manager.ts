@@ -90,6 +90,17 @@ export class PodCgroupManager {
     await this.#make(qosName(this.#pods, 'BestEffort'), { cpuShares: MIN_SHARES }, 'adjust');
   }
 
+  /**
+   * Gives `kubepods` the limits of `nodeAllocatable` again. Rejects with CgroupError where the kernel refuses: the pods
+   * may use more than that just now.
+   */
+  async limitAll(): Promise<void> {
+    await this.start();
+    const limits = this.#options.nodeAllocatable ?? {};
+    await this.#slices?.adjust(this.rootPath, limits);
+    await this.#tree.enforce(this.rootPath, limits);
+  }
+
   /** `set`: the group has exactly these limits; `adjust`: limits that aren't named stay. */
   async #make(name: CgroupName, limits: CgroupLimits, how: 'set' | 'adjust'): Promise<string> {
     const path = this.#naming.path(name);

@@ -138,6 +138,11 @@ export class CgroupTree {
     await this.#write(path, limits, { keepDefaults: true, strict: false });
   }
 
+  /** As `adjust`, but a refusal is an error. */
+  async enforce(path: string, limits: CgroupLimits): Promise<void> {
+    await this.#write(path, limits, { keepDefaults: true, strict: true });
+  }
+
   async #write(
     path: string,
     limits: CgroupLimits,

@@ -11,22 +11,12 @@ export const commands: Readonly<Record<string, { summary: string; load(): Promis
     load: async () => (await import('./commands/kubelet.ts')).kubeletCommand,
   },
   'kube-proxy': {
-    summary: 'The proxy role (not built yet)',
-    load: async () =>
-      (await import('./commands/not-built.ts')).notBuilt(
-        'kube-proxy',
-        'The proxy role, with kube-proxy’s flags',
-        'run kube-proxy itself beside nodelet kubelet',
-      ),
+    summary: 'The proxy role, with kube-proxy’s flags (not built yet)',
+    load: async () => (await import('./commands/kube-proxy.ts')).kubeProxyCommand,
   },
   run: {
-    summary: 'Both roles in one process (not built yet)',
-    load: async () =>
-      (await import('./commands/not-built.ts')).notBuilt(
-        'run',
-        'Both roles in one process',
-        'use nodelet standalone or nodelet kubelet',
-      ),
+    summary: 'Both roles in one process (the proxy role is not built yet)',
+    load: async () => (await import('./commands/run.ts')).runCommand,
   },
   get: {
     summary: 'Lists pods, the node, events, or manifests that are not in force',

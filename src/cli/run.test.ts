@@ -216,8 +216,10 @@ describe('usage errors end with 2, failures with 1', () => {
     ['get services', 1, 'not built yet'],
     ['explain ip 10.0.0.1:80', 1, 'not built yet'],
     ['kube-proxy', 1, 'not built yet'],
-    ['run', 1, 'not built yet'],
-    ['kubelet --kubeconfig=/k', 1, 'not built yet'],
+    ['kube-proxy --proxy-mode=userspace', 2, 'allowed: '],
+    ['run --proxy-config=/no/such/file', 2, 'there is no file /no/such/file'],
+    ['kubelet --config=/no/such/file', 2, 'flag --config: there is no file'],
+    ['kubelet --feature-gates=Nope=true', 2, 'no feature gate'],
     ['kubelet --no-such', 2, 'unknown flag --no-such'],
     ['logs nope', 1, 'not found'],
     ['get pods --socket=/nonexistent/x.sock', 1, 'no agent runs: there is no socket /nonexistent/x.sock'],
@@ -235,12 +237,16 @@ describe('the daemons', () => {
     await run('--max-pods=7', { calledAs: '/usr/local/bin/kubelet' });
     expect(started.kubelet).toMatchObject({ maxPods: 7 });
     await run('standalone --manifests /m2');
+    await run('run --max-pods=9 --kubeconfig=/k --cluster-cidr=10.0.0.0/8');
+    expect(started.kubelet).toMatchObject({ maxPods: 9, cluster: { kubeconfig: '/k' } });
+    expect(started.kubelet?.warnings.join()).toContain('the proxy role is not built yet');
     expect(started.standalone).toMatchObject({ manifestsDir: '/m2' });
   });
 
   test('versions, as kubeadm reads them', async () => {
     expect((await run('--version', { calledAs: 'kubelet' })).out).toBe('Kubernetes v1.36.2\n');
     expect((await run('kubelet --version')).out).toBe('Kubernetes v1.36.2\n');
+    expect((await run('--version', { calledAs: 'kube-proxy' })).out).toBe('Kubernetes v1.36.2\n');
     expect((await run('version')).out).toMatch(/^nodelet v\d/);
   });
 
@@ -248,6 +254,8 @@ describe('the daemons', () => {
     '--help',
     'help',
     'kubelet --help',
+    'kube-proxy --help',
+    'run --help',
     'standalone -h',
     'help logs',
     'get --help',

@@ -1,4 +1,5 @@
 /** Builds the agent's parts for one runtime and runs them until it is told to stop. */
+import { release } from 'node:os';
 import type { AgentOptions } from '#config/agent-options.ts';
 import { kubernetesVersion, nodeletVersion } from '#config/version.ts';
 import { PodChanges } from '#cri/events.ts';
@@ -8,32 +9,60 @@ import { ensureDir } from '#host/files.ts';
 import { readMounts } from '#host/mounts.ts';
 import { setOwnOomScore } from '#host/own-oom-score.ts';
 import type { AppliedManifests } from '#kubelet/applied.ts';
+import { SysctlRules } from '#kubelet/admission/sysctls.ts';
 import { GarbageCollector } from '#kubelet/gc/garbage-collector.ts';
 import { Housekeeping } from '#kubelet/housekeeping.ts';
 import { LocalView } from '#kubelet/local-view.ts';
 import { LogRotator } from '#kubelet/logs/log-rotation.ts';
-import { nodeFacts } from '#kubelet/node-object.ts';
+import { applyKernelTunables } from '#kubelet/node/kernel-tunables.ts';
+import type { CredentialProviders } from '#kubelet/images/providers/providers.ts';
+import type { NodeSettings } from '#kubelet/node/settings.ts';
 import type { Paths } from '#kubelet/paths.ts';
-import { RuntimeHealth } from '#kubelet/runtime-health.ts';
 import { SourceMux } from '#kubelet/source-mux.ts';
 import type { AdoptUid, PodSource } from '#kubelet/sources/source.ts';
 import { adoptableUid, findPods } from '#kubelet/runtime-pods.ts';
 import type { Logger } from '#lib/logger.ts';
 import { LocalServer } from '#server/local-server.ts';
 import { ensureRshared } from '#volumes/shared-root.ts';
+import { composeApiPods } from './api-pods.ts';
+import type { Cluster } from './cluster.ts';
+import { clusterSupplies } from './cluster-supplies.ts';
 import { readMachine } from './machine.ts';
-import { composePods } from './pod-parts.ts';
+import { NodeAdmission } from './node-admission.ts';
+import { type NodeParts, composeNode, podsLimits } from './node-parts.ts';
+import { type PodParts, type PodSettings, composePods, defaultPodSettings } from './pod-parts.ts';
+import { noSupplies } from './pod-references.ts';
 
 export interface AgentPlan {
   options: AgentOptions;
   mode: 'standalone' | 'kubelet';
   endpoint: string;
+  node: NodeSettings;
+  pods: PodSettings;
   log: Logger;
-  /** Where pods come from; `adopt` gives a static pod the UID that it runs under already. */
+  /** Where pods come from besides the cluster; `adopt` gives a static pod the UID that it runs under already. */
   sources(adopt: AdoptUid): PodSource[];
   applied: AppliedManifests | undefined;
+  /** undefined: there is no API server. */
+  cluster: Cluster | undefined;
+  allowedUnsafeSysctls: readonly string[];
+  /** Of the agent's own process. */
+  oomScoreAdj: number;
+  credentialProviders: CredentialProviders | undefined;
+  /** What /configz shows. */
+  configuration: Readonly<Record<string, unknown>> | undefined;
   signal: AbortSignal;
 }
+
+/** What the plan of an agent without cluster and configuration leaves open. */
+export const alone = {
+  pods: defaultPodSettings,
+  cluster: undefined,
+  allowedUnsafeSysctls: [],
+  oomScoreAdj: -999,
+  credentialProviders: undefined,
+  configuration: undefined,
+} satisfies Partial<AgentPlan>;
 
 export interface RunningAgent {
   /** Ends the agent within seconds; pods run on. */
@@ -42,8 +71,6 @@ export interface RunningAgent {
   endAllPods(signal: AbortSignal): Promise<void>;
 }
 
-/** kubelet's own. */
-const OWN_OOM_SCORE = -999;
 const STOP_MS = 3000;
 
 export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
@@ -66,25 +93,58 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     { runtime: version.runtimeName, version: version.runtimeVersion },
     'the container runtime answers',
   );
-  if (!(await setOwnOomScore(OWN_OOM_SCORE))) {
+  if (!(await setOwnOomScore(plan.oomScoreAdj))) {
     log.warn(
       {},
       'this process may not lower its own OOM score: under memory pressure the kernel may pick it',
     );
   }
   const machine = await readMachine(options);
-  if (machine.layout.version === 1) {
-    log.warn({ reason: 'CgroupV1' }, 'cgroup v1 is in maintenance mode, please migrate to cgroup v2');
-  }
+  if (plan.mode === 'kubelet') await applyKernelTunables(plan.node.protectKernelDefaults, log);
   await ensureDir(paths.podLogs, 0o750);
   await ensureDir(paths.containerLogs, 0o755);
   await ensureRshared(paths.root, signal);
   const driver = options.cgroupDriver ?? (await runtime.cgroupDriver({ signal })) ?? 'cgroupfs';
-  const pods = composePods(options, connection, machine, driver, paths, clock, log);
+  const { cluster } = plan;
+  const api =
+    cluster &&
+    composeApiPods(
+      { ...cluster.api, nodeUid: () => node.agent.node().metadata?.uid },
+      options.nodeName,
+      (name) => pods.workers.hasName(name),
+      clock,
+      log,
+    );
+  const sysctls = new SysctlRules(release(), plan.allowedUnsafeSysctls);
+  const pods: PodParts = composePods({
+    options,
+    settings: plan.pods,
+    connection,
+    machine,
+    driver,
+    nodeAllocatable: podsLimits(machine, plan.node),
+    paths,
+    clock,
+    log,
+    supplies: cluster === undefined ? noSupplies : clusterSupplies(cluster, () => node.agent.node(), clock),
+    statuses: api?.statuses,
+    admission: new NodeAdmission({
+      node: () => node.agent.node(),
+      fail: (uid, terminal) => pods.workers.fail(uid, terminal),
+      events: { event: (...args) => pods.events.event(...args) },
+      sysctls,
+    }),
+    forwardEvent: api && ((event) => api.events.send(event)),
+    credentialProviders: plan.credentialProviders,
+  });
   await pods.cgroups.start();
 
   const found = await findPods(runtime, pods.records, signal);
-  const sources = new SourceMux(plan.sources((pod) => adoptableUid(found.values(), pod)));
+  pods.workers.setEarlier(found.values());
+  const sources = new SourceMux([
+    ...plan.sources((pod) => adoptableUid(found.values(), pod)),
+    ...(api === undefined ? [] : [api.source]),
+  ]);
   const stopping = new AbortController();
   const changes = new PodChanges({
     runtime,
@@ -121,7 +181,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     workers: pods.workers,
     collector,
     syncCgroups: () => pods.cgroups.syncQos(pods.workers.activePods()),
-    isComplete: () => sources.isComplete,
+    isComplete: (origin) => sources.isCompleteFor(origin),
     clock,
     log,
   });
@@ -135,31 +195,34 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
       root: paths.podLogs,
       maxSizeBytes: options.containerLogMaxSizeBytes,
       maxFiles: options.containerLogMaxFiles,
-      workers: 1,
-      intervalMs: 10_000,
+      workers: options.containerLogMaxWorkers,
+      intervalMs: options.containerLogMonitorMs,
     },
     clock,
     log.child({ component: 'log-rotation' }),
   );
-  const status = new RuntimeHealth(runtime);
-  await status.refresh();
+  const node: NodeParts = composeNode({
+    settings: plan.node,
+    mode: plan.mode,
+    cgroups: pods.cgroups,
+    connection,
+    machine,
+    paths,
+    events: pods.events.node,
+    ...(cluster === undefined ? {} : { cluster: { client: cluster.api.client, nodes: cluster.nodes } }),
+    startedAt,
+    clock,
+    log,
+  });
+  await node.start();
   const view = new LocalView({
     workers: pods.workers,
     events: pods.events,
     sources,
     runtime,
-    facts: await nodeFacts(
-      {
-        name: options.nodeName,
-        addresses: machine.addresses,
-        maxPods: options.maxPods,
-        kubernetesVersion,
-        startedAt,
-      },
-      version,
-    ),
-    runtimeStatus: () => status.latest,
+    node: () => node.agent.node(),
     applied: plan.applied,
+    otherWaits: (pod) => api?.waits(pod) ?? [],
     paths,
     clock,
     logger: log,
@@ -175,6 +238,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
       nodeName: options.nodeName,
       startedAt,
     },
+    ...(plan.configuration === undefined ? {} : { configuration: plan.configuration }),
     clock,
     logger: log.child({ component: 'socket' }),
   });
@@ -182,10 +246,10 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
   const background = [changes.run(stopping.signal), rotator.run(stopping.signal)];
   await sources.start((wanted) => {
     pods.workers.setDesired(wanted);
+    api?.mirrors.setDesired(wanted, sources.isCompleteFor('file'));
     housekeeping.lookSoon();
   });
   housekeeping.start();
-  status.start();
   log.info({ socket: options.socket, node: options.nodeName }, 'nodelet is up');
   return {
     endAllPods: async (limit) => {
@@ -193,16 +257,17 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
       await pods.cgroups.removeAll();
     },
     stop: async () => {
-      status.stop();
       stopping.abort();
       pods.images.stop();
       const ended = Promise.allSettled([
         server.stop(),
+        node.stop(),
         sources.stop(),
         housekeeping.stop(),
         pods.workers.stop(),
+        api?.stop(),
         ...background,
-      ]);
+      ]).then(() => cluster?.stop());
       // A call that the runtime doesn't answer must not hold up the end: the next process picks up from there.
       await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, STOP_MS))]);
       connection.close();

@@ -7,7 +7,8 @@ import { mountsBelow, readMounts, unmount } from '#host/mounts.ts';
 import { removeTree } from '#host/trees.ts';
 import { NodeletError } from '#lib/errors.ts';
 import type { Logger } from '#lib/logger.ts';
-import { startAgent } from './agent.ts';
+import { alone, startAgent } from './agent.ts';
+import { localNodeSettings } from './node-settings.ts';
 
 /** Something of a pod could not be removed. */
 class CleanUpError extends NodeletError {
@@ -27,7 +28,9 @@ export async function cleanUp(
   if (endpoint !== undefined) {
     // An agent that wants no pods: whatever there is of pods goes the usual way.
     const agent = await startAgent({
+      ...alone,
       options,
+      node: localNodeSettings(options),
       mode: 'standalone',
       endpoint,
       log,

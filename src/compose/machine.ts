@@ -5,11 +5,14 @@ import type { CgroupLayout } from '#cgroups/layout.ts';
 import type { AgentOptions } from '#config/agent-options.ts';
 import { tmpfsKnowsNoswap } from '#volumes/empty-dir.ts';
 import { nodeAddresses } from '#host/addresses.ts';
+import { readMachineFacts } from '#host/machine-facts.ts';
+import type { MachineFacts } from '#host/machine-facts.ts';
 
 /** What the agent must know of the machine before it runs anything. */
 export interface Machine {
   layout: CgroupLayout;
   resources: NodeResources;
+  facts: MachineFacts;
   addresses: readonly string[];
   /** How many of them this process may use. */
   processors: number;
@@ -19,7 +22,8 @@ export interface Machine {
 
 export async function readMachine(options: AgentOptions): Promise<Machine> {
   const layout = await readCgroupLayout();
-  const [hugePageSizes, swapController, found, tmpfsNoswap] = await Promise.all([
+  const [facts, hugePageSizes, swapController, found, tmpfsNoswap] = await Promise.all([
+    readMachineFacts(),
     readHugePageSizes(),
     hasSwapController(layout),
     nodeAddresses(),
@@ -27,6 +31,7 @@ export async function readMachine(options: AgentOptions): Promise<Machine> {
   ]);
   return {
     layout,
+    facts,
     resources: {
       cpuCfsQuota: options.cpuCfsQuota,
       cpuCfsQuotaPeriodUs: options.cpuCfsQuotaPeriodMs * 1000,

@@ -1,10 +1,12 @@
 /** Wires the pod workers to the runtime and the machine. */
 import type { AgentOptions } from '#config/agent-options.ts';
 import { PodCgroupManager } from '#cgroups/manager.ts';
+import type { CgroupLimits } from '#cgroups/pod-limits.ts';
 import { containerResources, overheadResources, sandboxResources } from '#cgroups/compute.ts';
 import type { RuntimeConnection } from '#cri/grpc/connect.ts';
 import { listDir, readText, removeOwnTree, ensureDir } from '#host/files.ts';
 import { readMounts } from '#host/mounts.ts';
+import type { Admission } from '#kubelet/admission.ts';
 import { EventLog } from '#kubelet/events.ts';
 import { BlockedDirectoryError } from '#kubelet/gc/blocked-directory.ts';
 import { removePodDir } from '#kubelet/gc/pod-directories.ts';
@@ -15,23 +17,24 @@ import { PodCredentials } from '#kubelet/images/pod-credentials.ts';
 import { FilePullSecrets, pullSecretsDir } from '#kubelet/images/pull-secrets.ts';
 import { RecordFiles } from '#kubelet/images/records/files.ts';
 import { PullRecords } from '#kubelet/images/records/pull-records.ts';
-import { verificationPolicy } from '#kubelet/images/verification-policy.ts';
+import type { CredentialProviders } from '#kubelet/images/providers/providers.ts';
+import { type VerificationPolicyName, verificationPolicy } from '#kubelet/images/verification-policy.ts';
 import { TerminationMessageFiles } from '#kubelet/logs/termination-message.ts';
 import { ContainerEnvironment } from '#kubelet/objects/container-environment.ts';
 import { RuntimeHandlers } from '#kubelet/objects/runtime-handlers.ts';
 import { type Paths, podDir, podLogDir } from '#kubelet/paths.ts';
-import { CRASH_BACKOFF } from '#kubelet/pod/crash-backoff.ts';
+import { type BackoffLimits, CRASH_BACKOFF } from '#kubelet/pod/crash-backoff.ts';
 import { StepExecutor } from '#kubelet/pod/execute.ts';
 import { allContainers } from '#kubelet/pod/instances.ts';
 import { ContainerKiller } from '#kubelet/pod/kill-containers.ts';
 import { PodObserver } from '#kubelet/pod/observer.ts';
 import { PodWorker } from '#kubelet/pod/pod-worker.ts';
 import { PodWorkers } from '#kubelet/pod/pod-workers.ts';
-import type { PodDirectories } from '#kubelet/pod/ports.ts';
+import type { PodDirectories, PodStatusSink } from '#kubelet/pod/ports.ts';
 import { RecordStore } from '#kubelet/pod/record-store.ts';
 import { ContainerStarter } from '#kubelet/pod/start-container.ts';
 import type { Clock } from '#lib/clock.ts';
-import type { AgentPod } from '#lib/kube/types.ts';
+import type { AgentPod, Event } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
 import { PriorityGate } from '#lib/priority-gate.ts';
 import { objectPlugins } from '#volumes/object-volumes.ts';
@@ -39,7 +42,7 @@ import { localPlugins } from '#volumes/plugins.ts';
 import { PodVolumeManager } from '#volumes/pod-volumes.ts';
 import { prepareSubPath } from '#volumes/sub-path.ts';
 import type { Machine } from './machine.ts';
-import { type PodSupplies, composeReferences, noSupplies } from './pod-references.ts';
+import { type PodSupplies, composeReferences } from './pod-references.ts';
 
 /**
  * How many sandboxes and containers are made at once. Most of their work is the processor's: more than keep it busy
@@ -56,23 +59,53 @@ export interface PodParts {
   cgroups: PodCgroupManager;
 }
 
-export function composePods(
-  options: AgentOptions,
-  { runtime, images: imageService, version }: RuntimeConnection,
-  machine: Machine,
-  driver: 'cgroupfs' | 'systemd',
-  paths: Paths,
-  clock: Clock,
-  log: Logger,
-  supplies: PodSupplies = noSupplies,
-): PodParts {
-  const events = new EventLog(clock, log.child({ component: 'pods' }), options.nodeName);
+/** What only the kubelet role's configuration says of pods. */
+export interface PodSettings {
+  backoffLimits: BackoffLimits;
+  seccompDefault: boolean;
+  verificationPolicy: VerificationPolicyName;
+  verificationAllowlist: readonly string[];
+  /** undefined: the image manager's own cap. */
+  maxParallelPulls: number | undefined;
+}
+
+export const defaultPodSettings: PodSettings = {
+  backoffLimits: CRASH_BACKOFF,
+  seccompDefault: false,
+  verificationPolicy: 'NeverVerifyPreloadedImages',
+  verificationAllowlist: [],
+  maxParallelPulls: undefined,
+};
+
+export interface PodPlan {
+  options: AgentOptions;
+  settings: PodSettings;
+  connection: RuntimeConnection;
+  machine: Machine;
+  driver: 'cgroupfs' | 'systemd';
+  nodeAllocatable: CgroupLimits;
+  paths: Paths;
+  clock: Clock;
+  log: Logger;
+  supplies: PodSupplies;
+  /** Where the pods' news go, and who judges new pods; nowhere and nobody without a cluster. */
+  statuses?: PodStatusSink | undefined;
+  admission?: Admission | undefined;
+  forwardEvent?: ((event: Event) => void) | undefined;
+  credentialProviders?: CredentialProviders | undefined;
+}
+
+export function composePods(plan: PodPlan): PodParts {
+  const { options, settings, machine, driver, nodeAllocatable, paths, clock, log, supplies } = plan;
+  const { runtime, images: imageService, version } = plan.connection;
+  const events = new EventLog(clock, log.child({ component: 'pods' }), options.nodeName, plan.forwardEvent);
   const records = new RecordStore(paths, log);
   const cgroups = new PodCgroupManager({
     layout: machine.layout,
     driver,
     cgroupRoot: options.cgroupRoot,
     node: machine.resources,
+    nodeAllocatable,
     clock,
     logger: log.child({ component: 'cgroups' }),
   });
@@ -95,21 +128,27 @@ export function composePods(
     service: imageService,
     records: new PullRecords(
       new RecordFiles(paths.root, imageLog),
-      verificationPolicy('NeverVerifyPreloadedImages', []),
+      verificationPolicy(settings.verificationPolicy, settings.verificationAllowlist),
       imageService,
       clock,
       imageLog,
     ),
-    credentials: new PodCredentials(
-      new FilePullSecrets(pullSecretsDir(paths.root), imageLog),
-      new NodeCredentials(nodeCredentialPaths(paths.root, process.env['HOME']), imageLog),
-      new ObjectPullSecrets(objects, imageLog),
-    ),
+    credentials: new PodCredentials({
+      secrets: new FilePullSecrets(pullSecretsDir(paths.root), imageLog),
+      node: new NodeCredentials(nodeCredentialPaths(paths.root, process.env['HOME']), imageLog),
+      ofApi: new ObjectPullSecrets(objects, imageLog),
+      providers: plan.credentialProviders,
+    }),
     events,
     clock,
     logger: imageLog,
     onChange: (uid) => workers.markDirty(uid),
-    options: { serializeImagePulls: options.serializeImagePulls },
+    options: {
+      serializeImagePulls: options.serializeImagePulls,
+      ...(settings.maxParallelPulls === undefined
+        ? {}
+        : { maxParallelImagePulls: settings.maxParallelPulls }),
+    },
   });
   const messages = new TerminationMessageFiles(paths, clock, log);
   const observer = new PodObserver(runtime, (status, count) => messages.read(status, count));
@@ -126,7 +165,7 @@ export function composePods(
       hostIps: machine.addresses,
     }),
     hostIps: machine.addresses,
-    seccompDefault: false,
+    seccompDefault: settings.seccompDefault,
     resourcesOf: (pod, container) => containerResources(pod, container, machine.resources),
   });
   const executor = new StepExecutor({
@@ -160,9 +199,19 @@ export function composePods(
     log,
     hostIps: machine.addresses,
     runtimeName: version.runtimeName,
-    backoffLimits: CRASH_BACKOFF,
+    backoffLimits: settings.backoffLimits,
+    statuses: plan.statuses,
   });
-  const workers = new PodWorkers({ worker, records, clock, log, logFloor: (pod) => logFloor(paths, pod) });
+  const workers = new PodWorkers({
+    worker,
+    records,
+    events,
+    clock,
+    log,
+    statuses: plan.statuses,
+    admission: plan.admission,
+    logFloor: (pod) => logFloor(paths, pod),
+  });
   references.onDirty((uid) => (uid === undefined ? workers.markAllDirty() : workers.markDirty(uid)));
   return { workers, images, events, records, volumes, cgroups };
 }

@@ -12,9 +12,11 @@ import type { AdoptUid, PodSource } from '#kubelet/sources/source.ts';
 import { UrlSource } from '#kubelet/sources/url-source.ts';
 import { describeError } from '#lib/errors.ts';
 import type { Logger } from '#lib/logger.ts';
-import { startAgent } from './agent.ts';
+import { alone, startAgent } from './agent.ts';
 import { cleanUp } from './clean-up.ts';
 import { createLogger } from './logger.ts';
+import { localNodeSettings } from './node-settings.ts';
+import { tellSystemd } from './notify.ts';
 import { untilTold } from './signals.ts';
 
 /** Resolves with the exit status once the agent has ended. */
@@ -35,7 +37,9 @@ export async function runStandalone(options: StandaloneOptions): Promise<number>
     const applied = new AppliedManifests(options.appliedDir, options.nodeName);
     await applied.prepare();
     const agent = await startAgent({
+      ...alone,
       options,
+      node: localNodeSettings(options),
       mode: 'standalone',
       endpoint,
       log,
@@ -43,6 +47,7 @@ export async function runStandalone(options: StandaloneOptions): Promise<number>
       applied,
       signal: end.signal,
     });
+    await tellSystemd(log, end.signal);
     await end.told;
     await agent.stop();
     // The private containerd stays: the pods run on, and the next agent adopts both.

@@ -1,5 +1,7 @@
 import { UsageError } from '#lib/errors.ts';
+import { isUnspecified } from './addresses.ts';
 import type { Flags } from './flags/values.ts';
+import type { Settings } from './schema/settings.ts';
 
 export interface LogOptions {
   /** pino's word for the threshold. */
@@ -33,6 +35,9 @@ export interface AgentOptions {
   serializeImagePulls: boolean;
   containerLogMaxSizeBytes: number;
   containerLogMaxFiles: number;
+  /** Logs looked at at once. */
+  containerLogMaxWorkers: number;
+  containerLogMonitorMs: number;
   maxDeadContainersPerContainer: number;
   /** Below 0: no limit. */
   maxDeadContainers: number;
@@ -42,14 +47,14 @@ export interface AgentOptions {
   podLogsDir: string;
   containerLogsDir: string;
   log: LogOptions;
-  /** For the log at start: flags that have no effect. */
+  /** For the log at start: what has no effect, and what was assumed. */
   warnings: readonly string[];
 }
 
 const dnsName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 /** The node's name: upstream trims and lowers both the override and the host name. */
-function nodeNameOf(override: string | undefined, hostname: string): string {
+export function nodeNameOf(override: string | undefined, hostname: string): string {
   const name = (override === undefined || override.trim() === '' ? hostname : override).trim().toLowerCase();
   if (name.length > 253 || !dnsName.test(name)) {
     throw new UsageError(
@@ -60,63 +65,66 @@ function nodeNameOf(override: string | undefined, hostname: string): string {
   return name;
 }
 
-function urlsOf(urls: readonly string[]): readonly string[] {
+/** `where` names the flag or field; the URL itself isn't repeated: it may hold a password. */
+function checkedUrls(urls: readonly string[], where: string): readonly string[] {
   for (const each of urls) {
     const url = URL.canParse(each) ? new URL(each) : undefined;
     if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
-      // Not repeated: it may hold a password.
-      throw new UsageError(
-        'flag --manifest-url: this value is not allowed; allowed: http:// or https:// URLs',
-      );
+      throw new UsageError(`${where}: this value is not allowed; allowed: http:// or https:// URLs`);
     }
   }
   return urls;
 }
 
-function levelOf(verbosity: number): LogOptions['level'] {
-  return verbosity < 4 ? 'info' : verbosity < 6 ? 'debug' : 'trace';
+export function logOptions(settings: Settings): LogOptions {
+  const verbosity = settings.number('logging.verbosity');
+  return {
+    level: verbosity < 4 ? 'info' : verbosity < 6 ? 'debug' : 'trace',
+    format: settings.string('logging.format') === 'json' ? 'json' : 'text',
+  };
 }
 
 /** The options that both modes share, with defaults filled in. */
 export function agentOptions(
   flags: Flags,
+  settings: Settings,
   defaults: { rootDir: string; hostname: string; manifestUrls: readonly string[] },
   warnings: readonly string[],
 ): AgentOptions {
-  const driver = flags.string('cgroup-driver');
-  const resolvConf = flags.string('resolv-conf') ?? '/etc/resolv.conf';
-  const imageEndpoint = flags.string('image-service-endpoint');
+  const driver = settings.string('cgroupDriver');
   return {
     nodeName: nodeNameOf(flags.string('hostname-override'), defaults.hostname),
-    nodeIps: flags.list('node-ip'),
+    nodeIps: flags.list('node-ip').filter((ip) => !isUnspecified(ip)),
     rootDir: flags.string('root-dir') ?? defaults.rootDir,
-    imageServiceEndpoint: imageEndpoint === '' ? undefined : imageEndpoint,
-    manifestUrls: urlsOf(defaults.manifestUrls),
-    manifestUrlHeaders: flags.headers('manifest-url-header'),
-    fileCheckFrequencyMs: flags.number('file-check-frequency') ?? 20_000,
-    httpCheckFrequencyMs: flags.number('http-check-frequency') ?? 20_000,
+    imageServiceEndpoint: settings.stringOrUndefined('imageServiceEndpoint'),
+    manifestUrls: checkedUrls(
+      defaults.manifestUrls,
+      settings.has('staticPodURL') ? settings.where('staticPodURL') : 'flag --manifest-url',
+    ),
+    manifestUrlHeaders: settings.map<string[]>('staticPodURLHeader'),
+    fileCheckFrequencyMs: settings.ms('fileCheckFrequency'),
+    httpCheckFrequencyMs: settings.ms('httpCheckFrequency'),
     cgroupDriver: driver === 'cgroupfs' || driver === 'systemd' ? driver : undefined,
-    cgroupRoot: flags.string('cgroup-root') ?? '',
-    cpuCfsQuota: flags.bool('cpu-cfs-quota') ?? true,
-    cpuCfsQuotaPeriodMs: flags.number('cpu-cfs-quota-period') ?? 100,
-    resolvConf: resolvConf === '' ? undefined : resolvConf,
-    clusterDns: flags.list('cluster-dns'),
-    clusterDomain: flags.string('cluster-domain') ?? '',
-    maxPods: flags.number('max-pods') ?? 110,
-    serializeImagePulls: flags.bool('serialize-image-pulls') ?? false,
-    containerLogMaxSizeBytes: flags.number('container-log-max-size') ?? 10 * 1024 * 1024,
-    containerLogMaxFiles: flags.number('container-log-max-files') ?? 5,
+    cgroupRoot: settings.string('cgroupRoot'),
+    cpuCfsQuota: settings.bool('cpuCFSQuota'),
+    cpuCfsQuotaPeriodMs: settings.ms('cpuCFSQuotaPeriod'),
+    resolvConf: settings.stringOrUndefined('resolvConf'),
+    clusterDns: settings.list('clusterDNS'),
+    clusterDomain: settings.string('clusterDomain'),
+    maxPods: settings.number('maxPods'),
+    serializeImagePulls: settings.bool('serializeImagePulls'),
+    containerLogMaxSizeBytes: settings.quantity('containerLogMaxSize'),
+    containerLogMaxFiles: settings.number('containerLogMaxFiles'),
+    containerLogMaxWorkers: settings.number('containerLogMaxWorkers'),
+    containerLogMonitorMs: settings.ms('containerLogMonitorInterval'),
     maxDeadContainersPerContainer: flags.number('maximum-dead-containers-per-container') ?? 1,
     maxDeadContainers: flags.number('maximum-dead-containers') ?? -1,
     minContainerTtlMs: flags.number('minimum-container-ttl-duration') ?? 0,
-    runtimeRequestTimeoutMs: flags.number('runtime-request-timeout') ?? 120_000,
+    runtimeRequestTimeoutMs: settings.ms('runtimeRequestTimeout'),
     socket: flags.string('socket') ?? '/run/nodelet/nodelet.sock',
-    podLogsDir: flags.string('pod-logs-dir') ?? '/var/log/pods',
+    podLogsDir: flags.string('pod-logs-dir') ?? settings.string('podLogsDir'),
     containerLogsDir: flags.string('container-logs-dir') ?? '/var/log/containers',
-    log: {
-      level: levelOf(flags.number('v') ?? 0),
-      format: flags.string('logging-format') === 'json' ? 'json' : 'text',
-    },
+    log: logOptions(settings),
     warnings,
   };
 }

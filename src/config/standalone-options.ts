@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { agentOptions, type AgentOptions } from './agent-options.ts';
 import { parseDaemonFlags } from './daemon-flags.ts';
 import { standaloneFlags } from './flags/standalone-flags.ts';
+import { kubeletConfigurationOfFlags } from './kubelet-configuration/load.ts';
 
 /** No cluster: a directory of manifests is the desired state. */
 export interface StandaloneOptions extends AgentOptions {
@@ -27,8 +28,15 @@ export function parseStandalone(args: readonly string[], host: string = hostname
   const endpoint = flags.string('container-runtime-endpoint') ?? '';
   const stateDir = flags.string('state-dir') ?? '/run/nodelet';
   const podCidr = flags.string('pod-cidr') ?? '';
+  // Names that mean something else here than in kubelet.
+  const { settings } = kubeletConfigurationOfFlags(flags, [
+    'manifest-url',
+    'container-runtime-endpoint',
+    'pod-cidr',
+  ]);
   const common = agentOptions(
     flags,
+    settings,
     { rootDir: '/var/lib/nodelet/kubelet', hostname: host, manifestUrls: urls },
     warnings,
   );

@@ -4,7 +4,7 @@ import type { Logger } from '#lib/logger.ts';
 import type { GarbageCollector } from './gc/garbage-collector.ts';
 import type { PodWorkers } from './pod/pod-workers.ts';
 import type { RecordStore } from './pod/record-store.ts';
-import { asPod, findPods } from './runtime-pods.ts';
+import { type FoundPod, asPod, findPods } from './runtime-pods.ts';
 
 export interface HousekeepingParts {
   runtime: RuntimeService;
@@ -13,8 +13,11 @@ export interface HousekeepingParts {
   collector: GarbageCollector;
   /** Brings what all pods share of the processor up to date with the pods there are. */
   syncCgroups(): Promise<void>;
-  /** Whether every source of pods has been seen: before that nothing is known to be unwanted. */
-  isComplete(): boolean;
+  /**
+   * Whether every source has been seen that may want a pod of this origin (undefined: any source), before which nothing
+   * is known to be unwanted.
+   */
+  isComplete(origin: string | undefined): boolean;
   clock: Clock;
   log: Logger;
 }
@@ -91,23 +94,28 @@ export class Housekeeping {
   }
 
   async #look(): Promise<void> {
-    const { runtime, records, workers, collector, clock, log } = this.#parts;
+    const { runtime, records, workers, collector, clock } = this.#parts;
     const { signal } = this.#stopping;
-    if (!this.#parts.isComplete()) return;
+    const found = await findPods(runtime, records, signal);
+    workers.retainEarlier(found);
+    for (const each of found.values()) this.#endUnwanted(each);
+    if (!this.#parts.isComplete(undefined)) return;
     await this.#parts.syncCgroups();
-    for (const found of (await findPods(runtime, records, signal)).values()) {
-      if (workers.has(found.uid)) continue;
-      const pod = asPod(found);
-      const grace =
-        found.record === undefined ? ORPHAN_GRACE_SECONDS : (pod.spec.terminationGracePeriodSeconds ?? 30);
-      log.info(
-        { uid: found.uid, pod: `${found.namespace}/${found.name}` },
-        'ending a pod that nothing wants any more',
-      );
-      workers.endOrphan(pod, { gracePeriodSeconds: grace, forget: true });
-    }
     if (clock.monotonic() - this.#lastCollection < INTERVAL_MS - 1000) return;
     this.#lastCollection = clock.monotonic();
     await collector.run(signal);
+  }
+
+  #endUnwanted(found: FoundPod): void {
+    const { workers, log } = this.#parts;
+    if (workers.has(found.uid) || !this.#parts.isComplete(found.source)) return;
+    const pod = asPod(found);
+    const grace =
+      found.record === undefined ? ORPHAN_GRACE_SECONDS : (pod.spec.terminationGracePeriodSeconds ?? 30);
+    log.info(
+      { uid: found.uid, pod: `${found.namespace}/${found.name}` },
+      'ending a pod that nothing wants any more',
+    );
+    workers.endOrphan(pod, { gracePeriodSeconds: grace, forget: true });
   }
 }

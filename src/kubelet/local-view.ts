@@ -1,8 +1,8 @@
 import type { RuntimeService } from '#cri/runtime.ts';
-import type { RuntimeStatus } from '#cri/types.ts';
 import type { Clock } from '#lib/clock.ts';
 import { NotFoundError } from '#lib/errors.ts';
-import type { Event, Node, Pod } from '#lib/kube/types.ts';
+import type { AgentPod, Event, Node, Pod } from '#lib/kube/types.ts';
+import type { Wait } from '#lib/kube/wait.ts';
 import { BadRequestError, ConflictError, NotSupportedError } from '#server/errors.ts';
 import type {
   AppliedView,
@@ -15,7 +15,6 @@ import type {
 } from '#server/view.ts';
 import type { AppliedManifests } from './applied.ts';
 import type { EventLog } from './events.ts';
-import { type NodeFacts, nodeObject } from './node-object.ts';
 import { type PodLogsParts, containerOf, podLogs } from './pod-logs.ts';
 import type { PodSnapshot, PodWorkers } from './pod/pod-workers.ts';
 import type { SourceMux } from './source-mux.ts';
@@ -26,11 +25,12 @@ export interface LocalViewParts extends PodLogsParts {
   events: EventLog;
   sources: SourceMux;
   runtime: RuntimeService;
-  facts: NodeFacts;
-  /** The runtime's last answer to Status, or why there is none. */
-  runtimeStatus(): RuntimeStatus | Error;
+  /** The node as it was last looked at. */
+  node: () => Node;
   /** Undefined where nothing can be applied: in the kubelet role. */
   applied: AppliedManifests | undefined;
+  /** What else holds up a pod, beyond its worker: the API server. */
+  otherWaits?(pod: AgentPod): Wait[];
   clock: Clock;
 }
 
@@ -45,7 +45,7 @@ export class LocalView implements NodeView {
   }
 
   node(): Node {
-    return nodeObject(this.#parts.facts, this.#parts.runtimeStatus(), this.#parts.clock.now());
+    return this.#parts.node();
   }
 
   pods(): PodView[] {
@@ -127,7 +127,7 @@ export class LocalView implements NodeView {
     const { pod, status, ending, record } = context;
     const metadata: Pod['metadata'] = { ...pod.metadata };
     metadata.creationTimestamp ??= record.startTime;
-    if (ending !== undefined) {
+    if (ending !== undefined && metadata.deletionTimestamp === undefined) {
       metadata.deletionTimestamp = new Date(
         Math.floor(((record.terminating?.since ?? 0) + ending.gracePeriodSeconds * 1000) / 1000) * 1000,
       )
@@ -143,7 +143,7 @@ export class LocalView implements NodeView {
         spec: pod.spec,
         status: status ?? { phase: 'Pending' },
       },
-      waits,
+      waits: [...waits, ...(this.#parts.otherWaits?.(pod) ?? [])],
       origin: this.#parts.sources.originOf(pod.metadata.uid),
       terminating: ending !== undefined,
     };

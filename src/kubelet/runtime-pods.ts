@@ -70,6 +70,7 @@ export async function findPods(
     pod.record = record;
     pod.namespace ||= record?.pod.metadata.namespace ?? '';
     pod.name ||= record?.pod.metadata.name ?? '';
+    pod.source ??= record?.pod.metadata.annotations?.[CONFIG_SOURCE];
   }
   return found;
 }

@@ -32,6 +32,15 @@ export class SourceMux {
     return this.#sources.every((source) => this.#updates.has(source));
   }
 
+  /**
+   * Whether everything has been told that may want a pod of this origin (`file`, `http` or `api`; undefined where that
+   * isn't known): manifests say all about their own pods, also while the API server is away.
+   */
+  isCompleteFor(kind: string | undefined): boolean {
+    if (kind !== 'file' && kind !== 'http') return this.isComplete;
+    return this.#sources.every((source) => source.kind === 'api' || this.#updates.has(source));
+  }
+
   problems(): ManifestProblem[] {
     return [...this.#updates.values()].flatMap((update) => update.problems);
   }

@@ -51,6 +51,7 @@ export const maxApplyBytes = 10 * 1024 * 1024;
 const part = encodeURIComponent;
 
 export const paths = {
+  configz: '/configz',
   agent: '/v1/agent',
   node: '/v1/node',
   pods: '/v1/pods',

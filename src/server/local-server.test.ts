@@ -132,6 +132,16 @@ describe('routes', () => {
     expect(view.deleted.map(({ grace }) => grace)).toEqual([7, undefined]);
   });
 
+  test('/configz shows the configuration where there is one', async () => {
+    expect((await call(socket, 'GET', '/configz')).status).toBe(404);
+    await server.stop();
+    const configuration = { kind: 'KubeletConfiguration', maxPods: 110 };
+    server = new LocalServer({ socket, view, info, configuration, clock: systemClock, logger: silentLogger });
+    await server.start();
+    const answer = await call(socket, 'GET', '/configz');
+    expect(JSON.parse(answer.text)).toEqual({ kubeletconfig: configuration });
+  });
+
   test('apply', async () => {
     const answer = await call(socket, 'POST', '/v1/apply', { body: 'kind: Pod\n# ä' });
     expect(JSON.parse(answer.text)).toMatchObject({ items: [{ result: 'created' }] });

@@ -21,6 +21,8 @@ export interface LocalServerParts {
   socket: string;
   view: NodeView;
   info: AgentInfo;
+  /** What /configz shows; absent: this mode has no such configuration. */
+  configuration?: Readonly<Record<string, unknown>>;
   clock: Clock;
   logger: Logger;
 }

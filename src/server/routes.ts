@@ -14,6 +14,8 @@ const usageDeadlineMs = 10_000;
 export interface RouteContext {
   view: NodeView;
   info: AgentInfo;
+  /** The configuration that holds, defaults filled in and secrets masked; absent: this mode has none. */
+  configuration?: Readonly<Record<string, unknown>>;
   clock: Clock;
 }
 
@@ -100,6 +102,9 @@ export async function serveRequest(
   }
   if (method !== 'GET') throw new NotSupportedError(`${method} is not allowed here`);
   switch (url.pathname) {
+    case paths.configz:
+      if (context.configuration === undefined) return noPage();
+      return json(response, { kubeletconfig: context.configuration });
     case paths.agent:
       return json(response, info);
     case paths.node:

@@ -46,7 +46,9 @@ export const checkSwap: Check = async ({ mode }) => {
   const areas = ((await readText('/proc/swaps')) ?? '').trim().split('\n').length - 1;
   if (areas <= 0) return [ok('swap is off')];
   const why =
-    mode === 'kubelet' ? 'kubelet would not start' : 'memory limits then bound less than they seem to';
+    mode === 'kubelet'
+      ? 'or failSwapOn: false in the configuration'
+      : 'memory limits then bound less than they seem to';
   return [warn(`swap is on (${areas})`, `swapoff -a; ${why}`)];
 };
 

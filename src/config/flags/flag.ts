@@ -4,11 +4,15 @@ export type FlagType =
   | 'bool'
   /** A whole number, within `min` and `max`. */
   | 'int'
+  /** Any number, within `min` and `max`. */
+  | 'number'
   /** Go's notation; the value is in milliseconds. */
   | 'duration'
   /** A resource quantity; the value is a number of whole units (bytes). */
   | 'quantity'
   | 'ip'
+  /** An IP address, with or without a port. */
+  | 'address'
   /** An IP range: `10.88.0.0/16`. */
   | 'cidr'
   /** Comma-separated and repeatable; the value is all of them. */
@@ -26,11 +30,10 @@ export type FlagType =
 
 /**
  * - `works`: does what its help says.
- * - `ignored`: a flag of kubelet 1.36 without effect here, yet; its use is a warning.
+ * - `ignored`: a flag of kubelet or kube-proxy 1.36 without effect here, yet; its use is a warning.
  * - `removed`: upstream has dropped it, old set-ups carry it; its use is a warning.
- * - `refused`: its use ends the program, because going on would not do what the user asked for.
  */
-export type FlagState = 'works' | 'ignored' | 'removed' | 'refused';
+export type FlagState = 'works' | 'ignored' | 'removed';
 
 export interface FlagSpec {
   readonly name: string;

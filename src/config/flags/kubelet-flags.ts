@@ -2,18 +2,54 @@ import type { FlagSpec } from './flag.ts';
 import { ignoredGlobalFlags } from './kubelet-ignored-global.ts';
 import { ignoredKubeletFlags } from './kubelet-ignored.ts';
 import { removedKubeletFlags } from './kubelet-removed.ts';
-import { helpFlag, loggingFlags, ownFlags, sharedFlags } from './shared.ts';
+import {
+  configurationFlags,
+  helpFlag,
+  ignoredLoggingFlags,
+  loggingFlags,
+  nodeFlags,
+  ownFlags,
+} from './shared.ts';
 import { flagTable } from './table.ts';
 
 const kubeletOnly = flagTable('works', [
-  ['root-dir', 'string', '/var/lib/kubelet', 'Where pods’ volumes and the agent’s records are.'],
+  ['config', 'string', '', 'A KubeletConfiguration file (docs/configuration.md); flags win over it.'],
   [
-    'container-runtime-endpoint',
+    'config-dir',
     'string',
-    'unix:///run/containerd/containerd.sock',
-    'Socket of the container runtime.',
+    '',
+    'Folder of files (*.conf) that are merged over it, in the order of their names.',
   ],
-  ['pod-manifest-path', 'string', '', 'Directory of pod manifests, or one manifest.'],
+  ['kubeconfig', 'string', '', 'How to reach the API server; without it the agent runs alone.'],
+  [
+    'bootstrap-kubeconfig',
+    'string',
+    '',
+    'Credentials to request a client certificate with, where --kubeconfig has none that holds.',
+  ],
+  ['cert-dir', 'string', '/var/lib/kubelet/pki', 'Where certificates are kept.'],
+  ['root-dir', 'string', '/var/lib/kubelet', 'Where pods’ volumes and the agent’s records are.'],
+  ['node-labels', 'map', '', 'Labels of the node at its first registration.'],
+  [
+    'cloud-provider',
+    'string',
+    '',
+    'external: a cloud controller initialises the node.',
+    { oneOf: ['', 'external'] },
+  ],
+  [
+    'image-credential-provider-config',
+    'string',
+    '',
+    'Configuration of credential provider plugins: a file, or a folder of files.',
+  ],
+  ['image-credential-provider-bin-dir', 'string', '', 'Directory of credential provider plugins.'],
+  [
+    'experimental-allocatable-ignore-eviction',
+    'bool',
+    'false',
+    'Leave eviction thresholds out of allocatable.',
+  ],
   [
     'version',
     'string',
@@ -23,22 +59,16 @@ const kubeletOnly = flagTable('works', [
   ],
 ]);
 
-const refused = flagTable('refused', [
-  ['bootstrap-kubeconfig', 'string', '', 'Credentials to request a client certificate with.'],
-  ['config', 'string', '', 'A KubeletConfiguration file.'],
-  ['kubeconfig', 'string', '', 'How to reach the API server; without it the agent runs alone.'],
-  ['runonce', 'bool', 'false', 'Upstream refuses it as well.'],
-]);
-
 /** Every flag of kubelet 1.36, the removed ones that old set-ups carry, and nodelet's own. */
 export const kubeletFlags: readonly FlagSpec[] = [
   ...helpFlag,
-  ...sharedFlags,
   ...kubeletOnly,
+  ...nodeFlags,
+  ...configurationFlags,
   ...ownFlags,
   ...loggingFlags,
-  ...refused,
   ...ignoredKubeletFlags,
+  ...ignoredLoggingFlags,
   ...ignoredGlobalFlags,
   ...removedKubeletFlags,
 ];

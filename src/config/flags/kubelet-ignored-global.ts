@@ -1,13 +1,7 @@
 import { flagTable } from './table.ts';
 
-/** Flags that kubelet 1.36 has from its logging library and from cAdvisor; none has a counterpart here. */
+/** Flags that kubelet 1.36 has from cAdvisor; none has a counterpart here. */
 export const ignoredGlobalFlags = flagTable('ignored', [
-  ['log-flush-frequency', 'duration', '5s', 'How often logs are flushed.'],
-  ['log-json-info-buffer-size', 'quantity', '0', 'Buffer of JSON logs.'],
-  ['log-json-split-stream', 'bool', 'false', 'Errors to stderr, the rest to stdout.'],
-  ['log-text-info-buffer-size', 'quantity', '0', 'Buffer of text logs.'],
-  ['log-text-split-stream', 'bool', 'false', 'Errors to stderr, the rest to stdout.'],
-  ['vmodule', 'list', '', 'Verbosity by source file.'],
   ['application-metrics-count-limit', 'int', '100', 'cAdvisor.'],
   ['boot-id-file', 'string', '/proc/sys/kernel/random/boot_id', 'cAdvisor.'],
   ['container-hints', 'string', '/etc/cadvisor/container_hints.json', 'cAdvisor.'],

@@ -1,17 +1,19 @@
 import type { FlagSpec, FlagType } from './flag.ts';
 
-const removed = (type: FlagType, names: string): FlagSpec[] =>
+/** Flags by their names, parted by blanks. */
+export const removedFlags = (program: string, type: FlagType, names: string): FlagSpec[] =>
   names
     .trim()
     .split(/\s+/)
-    .map((name) => ({ name, type, default: '', help: 'Removed from kubelet.', state: 'removed' }));
+    .map((name) => ({ name, type, default: '', help: `Removed from ${program}.`, state: 'removed' }));
 
 /**
  * Flags that earlier kubelets had and old set-ups still carry. Types matter only for how many words a flag takes:
  * a removed boolean takes no value but with `=`, everything else takes one.
  */
 export const removedKubeletFlags: readonly FlagSpec[] = [
-  ...removed(
+  ...removedFlags(
+    'kubelet',
     'bool',
     `add-dir-header allow-privileged alsologtostderr babysit-daemons configure-cbr0 containerized
      docker-only docker-tls enable-cadvisor-json-endpoints enable-custom-metrics
@@ -21,7 +23,8 @@ export const removedKubeletFlags: readonly FlagSpec[] = [
      really-crash-for-testing reconcile-cidr redirect-container-streaming register-schedulable
      require-kubeconfig skip-headers skip-log-headers`,
   ),
-  ...removed(
+  ...removedFlags(
+    'kubelet',
     'strings',
     `api-servers auth-path azure-container-registry-config bootstrap-checkpoint-path cadvisor-port
      chaos-chance cloud-config cni-bin-dir cni-cache-dir cni-conf-dir container-runtime

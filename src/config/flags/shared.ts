@@ -1,9 +1,13 @@
+import { kubeletFields } from '../kubelet-configuration/fields.ts';
+import type { FlagSpec } from './flag.ts';
+import { flagsOfFields } from './from-fields.ts';
 import { flagTable } from './table.ts';
 
-const nonNegative = { min: 0 };
+/** Flags of KubeletConfiguration's fields. */
+export const configurationFlags = flagsOfFields(kubeletFields);
 
-/** Flags that act alike in the kubelet role and in standalone mode; names and defaults are kubelet's. */
-export const sharedFlags = flagTable('works', [
+/** The node's name and addresses, and dead containers: kubelet has no fields for them. */
+export const nodeFlags = flagTable('works', [
   ['hostname-override', 'string', '', 'The name of the node; without it, the host name in lower case.'],
   [
     'node-ip',
@@ -11,63 +15,45 @@ export const sharedFlags = flagTable('works', [
     '',
     'Address of the node, or one of each family; without it, the default route’s address.',
   ],
-  ['image-service-endpoint', 'string', '', 'Socket of the image service, if it isn’t the runtime’s own.'],
-  ['manifest-url', 'string', '', 'URL that is polled for a pod or a list of pods.'],
-  ['manifest-url-header', 'headers', '', 'Header sent to --manifest-url: name:value. Repeatable.'],
-  [
-    'file-check-frequency',
-    'duration',
-    '20s',
-    'How often manifests are re-read even without an event.',
-    { min: 1 },
-  ],
-  ['http-check-frequency', 'duration', '20s', 'How often --manifest-url is asked.', { min: 1 }],
-  [
-    'cgroup-driver',
-    'string',
-    '',
-    'Who makes cgroups; without it, what the runtime says, or cgroupfs.',
-    { oneOf: ['cgroupfs', 'systemd', ''] },
-  ],
-  [
-    'cgroup-root',
-    'string',
-    '',
-    'Cgroup that holds all pods’ cgroups; without it, the root of the hierarchy.',
-  ],
-  ['cpu-cfs-quota', 'bool', 'true', 'Enforce CPU limits by quota.'],
-  ['cpu-cfs-quota-period', 'duration', '100ms', 'Period of the CPU quota, 1ms to 1s.', { min: 1, max: 1000 }],
-  [
-    'resolv-conf',
-    'string',
-    '/etc/resolv.conf',
-    'The file that pods’ DNS configuration starts from; empty: none.',
-  ],
-  ['cluster-dns', 'list', '', 'Addresses of the DNS servers for pods with dnsPolicy ClusterFirst.'],
-  ['cluster-domain', 'string', '', 'Domain that such pods search besides the host’s.'],
-  ['max-pods', 'int', '110', 'Pods that the node says it can hold; not enforced yet.', nonNegative],
-  ['serialize-image-pulls', 'bool', 'false', 'Pull one image at a time (kubelet’s default is true).'],
-  ['container-log-max-size', 'quantity', '10Mi', 'Size at which a container’s log is rotated.', { min: 1 }],
-  ['container-log-max-files', 'int', '5', 'Log files kept for a container.', { min: 2 }],
   ['maximum-dead-containers-per-container', 'int', '1', 'Dead instances kept of each container.'],
   ['maximum-dead-containers', 'int', '-1', 'Dead instances kept on the node; below 0: no limit.'],
   ['minimum-container-ttl-duration', 'duration', '0s', 'Least age of a dead container before it is removed.'],
-  [
-    'runtime-request-timeout',
-    'duration',
-    '2m',
-    'Deadline of a call to the runtime, but for pulls.',
-    { min: 1 },
-  ],
 ]);
+
+const inStandalone = new Set([
+  'image-service-endpoint',
+  'manifest-url',
+  'manifest-url-header',
+  'file-check-frequency',
+  'http-check-frequency',
+  'cgroup-driver',
+  'cgroup-root',
+  'cpu-cfs-quota',
+  'cpu-cfs-quota-period',
+  'resolv-conf',
+  'cluster-dns',
+  'cluster-domain',
+  'max-pods',
+  'serialize-image-pulls',
+  'container-log-max-size',
+  'container-log-max-files',
+  'runtime-request-timeout',
+]);
+
+/** Flags that act alike in the kubelet role and in standalone mode; names and defaults are kubelet's. */
+export const sharedFlags: readonly FlagSpec[] = [
+  ...nodeFlags,
+  ...configurationFlags.filter(({ name }) => inStandalone.has(name)),
+];
 
 /** nodelet’s own: kubelet has none of them. */
 export const ownFlags = flagTable('works', [
   ['socket', 'string', '/run/nodelet/nodelet.sock', 'Local socket for nodelet’s own commands.'],
-  ['pod-logs-dir', 'string', '/var/log/pods', 'Where containers’ logs are.'],
+  ['pod-logs-dir', 'string', '/var/log/pods', 'Where containers’ logs are; the file’s podLogsDir.'],
   ['container-logs-dir', 'string', '/var/log/containers', 'Where log collectors find links to them.'],
 ]);
 
+/** Of kubelet and kube-proxy alike. */
 export const loggingFlags = flagTable('works', [
   [
     'v',
@@ -83,6 +69,16 @@ export const loggingFlags = flagTable('works', [
     'text: lines for people on a terminal, JSON elsewhere; json: always JSON.',
     { oneOf: ['text', 'json'] },
   ],
+]);
+
+/** Of kubelet and kube-proxy alike; nothing here corresponds to them. */
+export const ignoredLoggingFlags = flagTable('ignored', [
+  ['log-flush-frequency', 'duration', '5s', 'How often logs are flushed.'],
+  ['log-json-info-buffer-size', 'quantity', '0', 'Buffer of JSON logs.'],
+  ['log-json-split-stream', 'bool', 'false', 'Errors to stderr, the rest to stdout.'],
+  ['log-text-info-buffer-size', 'quantity', '0', 'Buffer of text logs.'],
+  ['log-text-split-stream', 'bool', 'false', 'Errors to stderr, the rest to stdout.'],
+  ['vmodule', 'list', '', 'Verbosity by source file.'],
 ]);
 
 export const helpFlag = flagTable('works', [['help', 'bool', 'false', 'Prints this text.', { short: 'h' }]]);

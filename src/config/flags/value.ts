@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
-import { QuantityError, parseQuantity } from '#lib/kube/quantity.ts';
-import { parseDuration } from '../duration.ts';
+import { parseDuration } from '#lib/go-duration.ts';
+import { isCidr, parseAddress } from '../addresses.ts';
+import { parseWholeQuantity } from '../quantity.ts';
 import type { FlagSpec, FlagType, FlagValue } from './flag.ts';
 
 /** A value that a flag can't take; `allowed` ends the sentence "allowed: …". */
@@ -16,9 +17,11 @@ const allowedText: Readonly<Record<FlagType, string>> = {
   string: 'any text',
   bool: 'true or false',
   int: 'a whole number',
+  number: 'a number',
   duration: "a duration such as '300ms', '10s' or '2h45m'",
   quantity: "a quantity such as '512', '10Mi' or '2G'",
   ip: 'an IP address',
+  address: "an IP address, or one with a port: '10.0.0.1:80', '[::1]:80'",
   cidr: "a range such as '10.0.0.0/16'",
   list: 'a comma-separated list',
   map: 'comma-separated key=value pairs',
@@ -48,16 +51,6 @@ export function parseBool(text: string): boolean | undefined {
   return Object.hasOwn(booleans, text) ? booleans[text] : undefined;
 }
 
-/** Whole units, a fraction rounded up: bytes. */
-function quantity(text: string): number | undefined {
-  try {
-    return parseQuantity(text).value();
-  } catch (error) {
-    if (error instanceof QuantityError) return undefined;
-    throw error;
-  }
-}
-
 /** Splits at commas; an empty text has no parts. */
 export const commaParts = (text: string): string[] => (text === '' ? [] : text.split(','));
 
@@ -70,12 +63,6 @@ function pairs(text: string, separator: string, bad: BadValue): [string, string]
     found.push([part.slice(0, at).trim(), part.slice(at + 1).trim()]);
   }
   return found;
-}
-
-function isCidr(text: string): boolean {
-  const [address = '', bits = ''] = text.split('/');
-  const family = isIP(address);
-  return family !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
 }
 
 function bounded(spec: FlagSpec, value: number | undefined): number | BadValue {
@@ -109,12 +96,16 @@ export function parseFlagValue(
       return parseBool(text) ?? bad;
     case 'int':
       return bounded(spec, /^[+-]?\d{1,15}$/.test(text) ? Number(text) : undefined);
+    case 'number':
+      return bounded(spec, /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined);
     case 'duration':
       return bounded(spec, parseDuration(text));
     case 'quantity':
-      return bounded(spec, quantity(text));
+      return bounded(spec, parseWholeQuantity(text));
     case 'ip':
-      return isIP(text) === 0 ? bad : text;
+      return text === '' || isIP(text) !== 0 ? text : bad;
+    case 'address':
+      return text === '' || parseAddress(text) !== undefined ? text : bad;
     case 'cidr':
       return text === '' || isCidr(text) ? text : bad;
     case 'list':

@@ -14,6 +14,11 @@ export class Flags {
     return this.#values.has(name);
   }
 
+  /** As it was parsed; undefined: not given. */
+  value(name: string): FlagValue | undefined {
+    return this.#values.get(name);
+  }
+
   /** undefined: not given. */
   string(name: string): string | undefined {
     const value = this.#values.get(name);
@@ -44,5 +49,11 @@ export class Flags {
   headers(name: string): Readonly<Record<string, readonly string[]>> {
     const value = this.#values.get(name);
     return value === undefined ? {} : (value as Readonly<Record<string, readonly string[]>>);
+  }
+
+  /** Pairs of `map`, `gates` and `thresholds`. */
+  map(name: string): Readonly<Record<string, string>> {
+    const value = this.#values.get(name);
+    return value === undefined ? {} : (value as Readonly<Record<string, string>>);
   }
 }

@@ -18,20 +18,26 @@ export interface SecretSource {
   name: string;
 }
 
+/** The service account that a login was made for. */
+export type ServiceAccountSource = SecretSource;
+
 /**
  * A registry login and where it comes from. The login itself is private, so that neither a logger nor
  * JSON.stringify can print it.
  */
 export class Credential {
   readonly #login: RegistryLogin;
-  /** Undefined for the node's own credentials, which every pod of the node may use. */
+  /** Undefined for what comes from no Secret: the node's own credentials, and a provider's. */
   readonly source: SecretSource | undefined;
+  /** Set where a credential provider gave it to the pod's service account. */
+  readonly account: ServiceAccountSource | undefined;
   /** SHA-256 of the login's JSON as upstream hashes it: what the records of pulled images keep. */
   readonly hash: string;
 
-  constructor(login: RegistryLogin, source: SecretSource | undefined) {
+  constructor(login: RegistryLogin, source: SecretSource | undefined, account?: ServiceAccountSource) {
     this.#login = login;
     this.source = source;
+    this.account = account;
     this.hash = hashLogin(login);
   }
 

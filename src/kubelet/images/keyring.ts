@@ -1,5 +1,5 @@
 import { Credential } from './credential.ts';
-import type { RegistryLogin, SecretSource } from './credential.ts';
+import type { RegistryLogin, SecretSource, ServiceAccountSource } from './credential.ts';
 import { isDefaultRegistry, registryKey, registryMatches } from './registry-pattern.ts';
 
 const DOCKER_HUB_KEY = 'index.docker.io';
@@ -12,12 +12,16 @@ export class Keyring {
    * Adds a docker configuration's logins; `source` is the Secret that they come from, undefined for the node's own.
    * Returns how many entries were left out because their registry isn't an address.
    */
-  add(logins: ReadonlyMap<string, RegistryLogin>, source: SecretSource | undefined): number {
+  add(
+    logins: ReadonlyMap<string, RegistryLogin>,
+    source: SecretSource | undefined,
+    account?: ServiceAccountSource,
+  ): number {
     let refused = 0;
     for (const [registry, login] of logins) {
       const key = registryKey(registry);
       if (key === undefined) refused++;
-      else this.#byKey.set(key, [...(this.#byKey.get(key) ?? []), new Credential(login, source)]);
+      else this.#byKey.set(key, [...(this.#byKey.get(key) ?? []), new Credential(login, source, account)]);
     }
     return refused;
   }

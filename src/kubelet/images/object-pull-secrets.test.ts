@@ -55,11 +55,11 @@ describe('pull secrets of the API', () => {
   });
 
   test('static pods go by their files, others by Secrets', async () => {
-    const credentials = new PodCredentials(
-      { find: () => Promise.resolve(undefined) },
-      { lookup: () => Promise.resolve([]) } as unknown as NodeCredentials,
-      pulls,
-    );
+    const credentials = new PodCredentials({
+      secrets: { find: () => Promise.resolve(undefined) },
+      node: { lookup: () => Promise.resolve([]) } as unknown as NodeCredentials,
+      ofApi: pulls,
+    });
     secrets['ns/s'] = present(
       'kubernetes.io/dockerconfigjson',
       '.dockerconfigjson',

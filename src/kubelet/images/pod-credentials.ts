@@ -3,32 +3,38 @@ import { isStaticPod } from '../objects/static-pods.ts';
 import type { Credential } from './credential.ts';
 import { Keyring } from './keyring.ts';
 import type { NodeCredentials } from './node-credentials.ts';
+import type { CredentialProviders } from './providers/providers.ts';
 import type { PullSecrets } from './pull-secrets.ts';
 
 export interface PodCredentialSet {
-  /** In the order in which to try them: those of the pod's secrets, then the node's. Empty: pull without. */
+  /** In the order in which to try them: those of the pod's secrets, the node's, the providers'. Empty: pull without. */
   candidates: Credential[];
   /** Names of the pod's pull secrets that can't be used. */
   missing: string[];
 }
 
+export interface PodCredentialParts {
+  /** The pull secrets of static pods. */
+  secrets: PullSecrets;
+  /** Those of the API's pods; the same unless given. */
+  ofApi?: PullSecrets | undefined;
+  node: NodeCredentials;
+  providers?: Pick<CredentialProviders, 'lookup'> | undefined;
+}
+
 /** What a pod may log in to a registry with. */
 export class PodCredentials {
-  readonly #secrets: PullSecrets;
-  readonly #node: NodeCredentials;
-  readonly #ofApi: PullSecrets;
+  readonly #parts: PodCredentialParts;
 
-  /** `secrets` are those of static pods; `ofApi` those of the API's pods, the same unless given. */
-  constructor(secrets: PullSecrets, node: NodeCredentials, ofApi: PullSecrets = secrets) {
-    this.#secrets = secrets;
-    this.#node = node;
-    this.#ofApi = ofApi;
+  constructor(parts: PodCredentialParts) {
+    this.#parts = parts;
   }
 
   async lookup(pod: AgentPod, repository: string): Promise<PodCredentialSet> {
     const keyring = new Keyring();
     const missing: string[] = [];
-    const secrets = isStaticPod(pod) ? this.#secrets : this.#ofApi;
+    const { ofApi, ...own } = this.#parts;
+    const secrets = isStaticPod(pod) ? own.secrets : (ofApi ?? own.secrets);
     for (const { name } of pod.spec.imagePullSecrets ?? []) {
       // The API server has let entries without a name through; they mean nothing.
       if (name === undefined || name === '') continue;
@@ -37,7 +43,11 @@ export class PodCredentials {
       else keyring.add(secret.logins, secret.source);
     }
     return {
-      candidates: [...keyring.lookup(repository), ...(await this.#node.lookup(repository))],
+      candidates: [
+        ...keyring.lookup(repository),
+        ...(await own.node.lookup(repository)),
+        ...((await own.providers?.lookup(pod, repository)) ?? []),
+      ],
       missing,
     };
   }

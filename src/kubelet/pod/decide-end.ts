@@ -18,8 +18,13 @@ export function terminalOf(state: PodState): PodRecord['terminal'] {
 
 /** Ends what still runs of a pod that has done its work (its sidecars), and frees what it holds. */
 export function decideTerminal(state: PodState, decision: Decision): void {
-  decision.steps.push(...killRunning(state, specGrace(state.pod)), ...stopSandboxes(state, state.sandboxes));
-  if (!state.isTornDown && !heldUp(state, decision, SETUP)) decision.steps.push({ kind: 'tearDown' });
+  if (heldUp(state, decision, SETUP)) return;
+  const grace = Math.min(specGrace(state.pod), decision.terminal?.gracePeriodSeconds ?? Infinity);
+  const ends = [...killRunning(state, grace), ...stopSandboxes(state, state.sandboxes)];
+  decision.steps.push(...ends);
+  // First the status says how it ended.
+  if (ends.length > 0) return;
+  if (!state.isTornDown) decision.steps.push({ kind: 'tearDown' });
 }
 
 /** Ends a pod that its owner, or the agent, wants gone. */

@@ -243,7 +243,7 @@ describe('decide', () => {
       ['startCreated a#0'],
     ],
     ['the first restart comes at once', stateOf(one, { seen: [exited('a', 1)] }), ['start a#1']],
-    ['Never is never', stateOf(never, { seen: [exited('a', 1)] }), ['stopSandbox sb0', 'tearDown']],
+    ['Never is never', stateOf(never, { seen: [exited('a', 1)] }), ['stopSandbox sb0']],
     ['an image is asked for first', stateOf(one, { imageState: () => ({ kind: 'unknown' }) }), ['image a#0']],
     [
       'an image on its way holds up what follows, whose image is fetched meanwhile',

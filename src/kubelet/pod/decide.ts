@@ -1,4 +1,5 @@
 import { containerHash } from './container-hash.ts';
+import { deadlineOf } from './deadline.ts';
 import { decideApps } from './decide-apps.ts';
 import { decideEnd, decideTerminal, terminalOf } from './decide-end.ts';
 import { decideInit } from './decide-init.ts';
@@ -27,7 +28,7 @@ export function decide(state: PodState): Decision {
     decideEnd(state, state.ending, decision);
     return decision;
   }
-  decision.terminal = state.record?.terminal ?? terminalOf(state);
+  decision.terminal = state.record?.terminal ?? terminalOf(state) ?? deadlineOf(state, decision);
   if (decision.terminal !== undefined) {
     decideTerminal(state, decision);
     return decision;

@@ -1,10 +1,11 @@
-import type { PodStatus } from '#lib/kube/types.ts';
-import type { AgentPod } from '#lib/kube/types.ts';
+import type { AgentPod, PodStatus } from '#lib/kube/types.ts';
+import { apiTime } from '../status/time.ts';
+import { isApiPod, lasting, terminalInApi } from './api-pod.ts';
 import type { Decision, Ending, Failure } from './decision.ts';
 import type { ContainerView } from './instances.ts';
 import type { Observation } from './observer.ts';
 import type { HostVolume } from './ports.ts';
-import type { PodRecord } from './record.ts';
+import { type PodRecord, newRecord } from './record.ts';
 
 /** The newest observation of a pod with what was made of it. */
 export interface PodSight extends Observation {
@@ -30,8 +31,36 @@ export interface PodContext {
   /** Set by the step `setUp`. */
   setUp: { cgroupParent: string; volumes: ReadonlyMap<string, HostVolume> } | undefined;
   isTornDown: boolean;
+  /** Whether a process of the pod may run, as far as anyone has looked. */
+  mayRun: boolean;
   /** Set by the step `forget`: nothing is left of the pod. */
   isForgotten: boolean;
   sight: PodSight | undefined;
   status: PodStatus | undefined;
+}
+
+/** A pod that this process has not looked at yet. `now`: wall milliseconds. */
+export function newContext(pod: AgentPod, priority: number, now: number): PodContext {
+  const published = isApiPod(pod) ? pod.status : undefined;
+  const terminal = terminalInApi(pod);
+  return {
+    pod,
+    priority,
+    record: {
+      ...newRecord(lasting(pod), published?.startTime ?? apiTime(now)),
+      ...(terminal === undefined ? {} : { terminal }),
+    },
+    isLoaded: false,
+    ending: undefined,
+    logFloor: new Map(),
+    failures: new Map(),
+    failureCounts: new Map(),
+    stoppedSandboxes: new Set(),
+    setUp: undefined,
+    isTornDown: false,
+    mayRun: true,
+    isForgotten: false,
+    sight: undefined,
+    status: undefined,
+  };
 }

@@ -8,15 +8,17 @@ import { VolumeError } from '#volumes/errors.ts';
 import { podStatus } from '../status/pod-status.ts';
 import { unsupportedFields } from '../unsupported.ts';
 import { absorb } from './absorb.ts';
+import { isApiPod, lasting } from './api-pod.ts';
 import type { BackoffLimits } from './crash-backoff.ts';
+import { DEADLINE_EXCEEDED } from './deadline.ts';
 import { currentSandbox } from './decide-sandbox.ts';
 import { decide } from './decide.ts';
 import { type Decision, type PodState, SETUP, VOLUMES } from './decision.ts';
 import type { StepExecutor } from './execute.ts';
 import { allContainers, viewContainers } from './instances.ts';
-import type { PodObserver } from './observer.ts';
+import type { Observation, PodObserver } from './observer.ts';
 import type { PodContext } from './pod-context.ts';
-import type { PodEvents, PodImages } from './ports.ts';
+import { type PodEvents, type PodImages, type PodStatusSink, noStatusSink } from './ports.ts';
 import type { RecordStore } from './record-store.ts';
 import { StepFailure } from './step-failure.ts';
 import type { StepKind } from './steps.ts';
@@ -30,6 +32,8 @@ export interface WorkerParts {
   events: PodEvents;
   clock: Clock;
   log: Logger;
+  /** Where statuses are published; nowhere unless given. */
+  statuses?: PodStatusSink | undefined;
   hostIps: readonly string[];
   runtimeName: string;
   backoffLimits: BackoffLimits;
@@ -88,14 +92,28 @@ export class PodWorker {
     const state = this.#stateOf(context, { ...observation, views });
     const decision = decide(state);
     if (decision.initializedIn !== undefined) record.initializedIn = decision.initializedIn;
+    this.#announce(context, decision);
     if (decision.terminal !== undefined) record.terminal = decision.terminal;
     const ips = currentSandbox(state)?.ips ?? [];
     if (ips.length > 0) record.podIps = [...ips];
+    // The pod may have been edited since.
+    record.pod = lasting(context.pod);
     if (!context.isForgotten) await records.write(record);
-    this.#announce(context, decision);
     context.sight = { ...observation, views, decision };
+    const isOver = context.ending !== undefined || record.terminal !== undefined;
+    context.mayRun = !isOver || runs(observation);
     context.status = this.#status(context, state, decision);
+    this.#publish(context, isOver);
     return decision;
+  }
+
+  /** Of a pod that is to leave no trace, nobody wants to know more. */
+  #publish(context: PodContext, isOver: boolean): void {
+    if (context.status === undefined || context.ending?.forget === true) return;
+    (this.#parts.statuses ?? noStatusSink).publish(context.pod, context.status, {
+      mayRun: context.mayRun,
+      isFinished: isOver && !context.mayRun && context.isTornDown,
+    });
   }
 
   #stateOf(context: PodContext, sight: Omit<NonNullable<PodContext['sight']>, 'decision'>): PodState {
@@ -136,7 +154,9 @@ export class PodWorker {
       initialized: sandbox !== undefined && context.record.initializedIn === sandbox.id,
       waiting: decision.waiting,
       terminal: decision.terminal,
-      previous: context.status,
+      isEnding: context.ending !== undefined,
+      mayRun: context.mayRun,
+      previous: context.status ?? (isApiPod(context.pod) ? context.pod.status : undefined),
       hostIps,
       runtimeName,
       now: state.now,
@@ -146,6 +166,9 @@ export class PodWorker {
   /** The events that come from a decision rather than from something done. */
   #announce(context: PodContext, decision: Decision): void {
     const { name, namespace, uid } = context.pod.metadata;
+    if (decision.terminal?.reason === DEADLINE_EXCEEDED && context.record.terminal === undefined) {
+      this.#parts.events.event(context.pod, 'Normal', DEADLINE_EXCEEDED, decision.terminal.message ?? '');
+    }
     for (const [container, { reason }] of decision.waiting) {
       const before = context.sight?.decision.waiting.get(container)?.reason;
       if (reason !== 'CrashLoopBackOff' || before === reason) continue;
@@ -218,6 +241,13 @@ export class PodWorker {
     }
   }
 }
+
+/** Whether the runtime has anything of the pod that runs, or that may. */
+const runs = ({ sandboxes, containers }: Observation): boolean =>
+  sandboxes.some(({ state }) => state === 'SANDBOX_READY') ||
+  containers.some(
+    ({ status }) => status.state === 'CONTAINER_RUNNING' || status.state === 'CONTAINER_UNKNOWN',
+  );
 
 /** Upstream's event for a failure: reason and text. */
 function eventOf({ subject, reason, message, cause }: StepFailure): [string, string] {

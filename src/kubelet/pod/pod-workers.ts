@@ -4,19 +4,30 @@ import { KeyedQueue } from '#lib/keyed-queue.ts';
 import { type AgentPod, fullName } from '#lib/kube/types.ts';
 import type { Wait } from '#lib/kube/wait.ts';
 import type { Logger } from '#lib/logger.ts';
-import { apiTime } from '../status/time.ts';
+import { type Admission, admitsAll } from '../admission.ts';
+import { asksForLook, endingOf, graceOf, isApiPod, lasting, terminalInApi } from './api-pod.ts';
 import type { Ending } from './decision.ts';
-import type { PodContext } from './pod-context.ts';
+import { type PodContext, newContext } from './pod-context.ts';
+import { PodNames } from './pod-names.ts';
 import type { PodWorker } from './pod-worker.ts';
-import { newRecord } from './record.ts';
+import { type PodEvents, type PodStatusSink, noStatusSink } from './ports.ts';
+import type { PodRecord } from './record.ts';
 import type { RecordStore } from './record-store.ts';
+import { restore, sooner } from './restore.ts';
 import { isSamePod } from './same-pod.ts';
+import { SettledPods } from './settled-pods.ts';
+import { troubleWait, turnWait } from './worker-waits.ts';
 
 export interface WorkersParts {
   worker: PodWorker;
   records: RecordStore;
+  events: PodEvents;
   clock: Clock;
   log: Logger;
+  /** Everything is admitted unless given. */
+  admission?: Admission | undefined;
+  /** Where the statuses of pods without worker go; the worker's own go there, too. */
+  statuses?: PodStatusSink | undefined;
   /** The first attempt that each container's log files leave free; empty where there are none. */
   logFloor(pod: AgentPod): Promise<Map<string, number>>;
 }
@@ -45,30 +56,50 @@ const RUNTIME_RETRY_MS = 2000;
  */
 export class PodWorkers {
   readonly #parts: WorkersParts;
+  readonly #sink: PodStatusSink;
   readonly #queue: KeyedQueue;
   readonly #entries = new Map<string, Entry>();
+  readonly #settled: SettledPods;
   /** What is wanted: the pods of all sources, by UID. */
-  #desired = new Map<string, AgentPod>();
+  #desired: ReadonlyMap<string, AgentPod> = new Map();
+  /** Full names by UID of pods that an earlier agent left and that have no worker yet. */
+  #earlier = new Map<string, string>();
   #arrivals = 0;
   readonly #troubles = new Map<string, string>();
 
   constructor(parts: WorkersParts) {
     this.#parts = parts;
+    this.#sink = parts.statuses ?? noStatusSink;
+    this.#settled = new SettledPods(this.#sink);
     this.#queue = new KeyedQueue(parts.clock, (uid) => this.#round(uid));
+  }
+
+  /**
+   * Tells, before the first `setDesired`, of which pods the runtime or the records know. Such a pod isn't judged again,
+   * and keeps its name until it has ended.
+   */
+  setEarlier(found: Iterable<{ uid: string; namespace: string; name: string }>): void {
+    this.#earlier = new Map([...found].map(({ uid, namespace, name }) => [uid, `${namespace}/${name}`]));
+  }
+
+  /** Of the pods that an earlier agent left, only those with these UIDs are still there. */
+  retainEarlier(uids: { has(uid: string): boolean }): void {
+    for (const uid of this.#earlier.keys()) if (!uids.has(uid)) this.#earlier.delete(uid);
+    this.#admit();
   }
 
   /** Takes the whole set of wanted pods: new ones start, and pods no longer in it end for good. */
   setDesired(pods: readonly AgentPod[]): void {
     this.#desired = new Map(pods.map((pod) => [pod.metadata.uid, pod]));
-    for (const [uid, { context }] of this.#entries) {
+    for (const [uid, entry] of this.#entries) {
+      const { pod, ending } = entry.context;
       const wanted = this.#desired.get(uid);
+      if (wanted !== undefined && isApiPod(wanted)) this.#update(entry, wanted);
       // A manifest may fix its pod's UID: then an edit comes under the old one, and the pods take turns all the same.
-      if (context.ending !== undefined || (wanted !== undefined && isSamePod(wanted, context.pod))) continue;
-      this.end(uid, {
-        gracePeriodSeconds: context.pod.spec.terminationGracePeriodSeconds ?? 30,
-        forget: true,
-      });
+      else if (wanted === undefined || (ending === undefined && !isSamePod(wanted, pod)))
+        this.end(uid, { gracePeriodSeconds: ending?.gracePeriodSeconds ?? graceOf(pod), forget: true });
     }
+    this.#settled.update(this.#desired);
     this.#admit();
   }
 
@@ -86,14 +117,26 @@ export class PodWorkers {
     if (entry === undefined) return;
     const { context } = entry;
     const before = context.ending;
-    context.ending = {
-      gracePeriodSeconds: Math.min(ending.gracePeriodSeconds, before?.gracePeriodSeconds ?? Infinity),
-      forget: ending.forget || before?.forget === true,
-    };
-    const now = this.#endNow(context.ending);
-    context.record.terminating = { ...now, since: context.record.terminating?.since ?? now.since };
-    entry.interrupt.abort(new Interrupted('the pod is to end'));
-    entry.interrupt = new AbortController();
+    const { terminating } = context.record;
+    const next = sooner(terminating, {
+      since: this.#parts.clock.now(),
+      gracePeriodSeconds: ending.gracePeriodSeconds,
+    });
+    const forget = ending.forget || before?.forget === true;
+    if (before !== undefined && next === terminating && forget === before.forget) return;
+    context.ending = { gracePeriodSeconds: next.gracePeriodSeconds, forget };
+    context.record.terminating = next;
+    // What is under way goes on where only what follows it is another.
+    if (before === undefined || next !== terminating) this.#interrupt(entry, 'the pod is to end');
+    this.#queue.add(uid);
+  }
+
+  /** Ends a pod in the phase Failed, for a reason of the node's; it stays until its owner removes it. */
+  fail(uid: string, terminal: Omit<NonNullable<PodRecord['terminal']>, 'phase'>): void {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined || entry.context.record.terminal !== undefined) return;
+    entry.context.record.terminal = { phase: 'Failed', ...terminal };
+    this.#interrupt(entry, 'the pod is to fail');
     this.#queue.add(uid);
   }
 
@@ -111,10 +154,11 @@ export class PodWorkers {
     return new Set([...this.#desired.keys(), ...this.#entries.keys()]);
   }
 
-  /** The pods that have not come to their end by themselves. */
+  /** The pods of which something may run. */
   activePods(): AgentPod[] {
-    const contexts = [...this.#entries.values()].map(({ context }) => context);
-    return contexts.filter(({ record }) => record.terminal === undefined).map(({ pod }) => pod);
+    return this.#contexts()
+      .filter(({ mayRun }) => mayRun)
+      .map(({ pod }) => pod);
   }
 
   /** Whether this ID is a pod that is looked after, or the newest instance of one of its containers. */
@@ -131,6 +175,12 @@ export class PodWorkers {
     return this.#entries.has(uid);
   }
 
+  /** Whether a pod of this full name is on the node, also one that an earlier agent left. */
+  hasName(name: string): boolean {
+    const names = [...this.#earlier.values(), ...this.#contexts().map(({ pod }) => fullName(pod))];
+    return names.includes(name);
+  }
+
   /** Runs `work` while nobody looks after the pod. */
   exclusively<T>(uid: string, work: () => Promise<T>): Promise<T> {
     return this.#queue.exclusively(uid, work);
@@ -141,20 +191,21 @@ export class PodWorkers {
     return this.#queue.running;
   }
 
-  /** The pods that run or end, then those that wait for their name. */
+  /** The pods that run or end, those without worker, then those that wait for their name. */
   snapshots(): PodSnapshot[] {
-    const known = [...this.#entries.values()].map(({ context }) => ({
-      context,
-      waits: this.#waitsOf(context),
+    const known = this.#contexts().map((context) => ({ context, waits: this.#waitsOf(context) }));
+    const settled = [...this.#settled.all()].map(({ pod, status, rejection }) => ({
+      context: { ...this.#contextOf(pod, Infinity), status, mayRun: false },
+      waits: rejection === undefined ? [] : [rejection],
     }));
     const names = new Map(known.map((each) => [fullName(each.context.pod), each.context]));
     const waiting = [...this.#desired.values()]
-      .filter((pod) => !this.#entries.has(pod.metadata.uid))
+      .filter(({ metadata: { uid } }) => !this.#entries.has(uid) && !this.#settled.has(uid))
       .map((pod) => ({
         context: this.#contextOf(pod, Infinity),
-        waits: turnWait(pod, names.get(fullName(pod))),
+        waits: [turnWait(pod, names.get(fullName(pod)))],
       }));
-    return [...known, ...waiting];
+    return [...known, ...settled, ...waiting];
   }
 
   /** Stops all rounds; pods and their containers stay as they are. */
@@ -163,42 +214,79 @@ export class PodWorkers {
     await this.#queue.stop();
   }
 
-  /** Starts every wanted pod whose name is free. */
+  /** Takes on every wanted pod whose name is free, or rejects it. */
   #admit(): void {
-    const taken = new Set([...this.#entries.values()].map(({ context }) => fullName(context.pod)));
+    const left = [...this.#earlier].filter(([uid]) => !this.#desired.has(uid)).map(([, name]) => name);
+    const names = new PodNames(this.#contexts(), left);
     for (const [uid, pod] of this.#desired) {
-      if (this.#entries.has(uid) || taken.has(fullName(pod))) continue;
-      taken.add(fullName(pod));
+      if (this.#entries.has(uid) || this.#settled.has(uid) || names.isTaken(pod)) continue;
+      if (!this.#isTakenOn(pod)) continue;
+      names.hold(pod, true);
       this.#start(pod);
+      const ending = endingOf(pod);
+      if (ending !== undefined) this.end(uid, ending);
     }
   }
 
+  /** Whether the pod gets a worker; one that is known here always does, and one that is to end gets it for its end. */
+  #isTakenOn(pod: AgentPod): boolean {
+    if (this.#earlier.has(pod.metadata.uid)) return true;
+    if (terminalInApi(pod) !== undefined) {
+      this.#settled.settle(pod);
+      return false;
+    }
+    if (endingOf(pod) !== undefined) return true;
+    const { admission = admitsAll, events, clock } = this.#parts;
+    const verdict = admission.admit(pod, this.activePods());
+    if (verdict.admitted) return true;
+    const { reason, message } = verdict;
+    events.event(pod, 'Warning', reason, message);
+    this.#settled.reject(pod, { reason, message }, clock.now());
+    return false;
+  }
+
   #start(pod: AgentPod): void {
+    const { uid } = pod.metadata;
     const entry: Entry = {
       context: this.#contextOf(pod, this.#arrivals++),
       interrupt: new AbortController(),
     };
-    this.#entries.set(pod.metadata.uid, entry);
-    this.#queue.add(pod.metadata.uid);
+    this.#entries.set(uid, entry);
+    this.#earlier.delete(uid);
+    this.#queue.add(uid);
+  }
+
+  /** The same pod, as the API server has it now: it is changed in place. */
+  #update(entry: Entry, wanted: AgentPod): void {
+    const { context } = entry;
+    const before = context.pod;
+    if (before === wanted) return;
+    const { uid } = wanted.metadata;
+    context.pod = wanted;
+    context.record.pod = lasting(wanted);
+    if (asksForLook(before, wanted)) this.#queue.add(uid);
+    const terminal = terminalInApi(wanted);
+    if (terminal !== undefined && terminal.phase !== context.record.terminal?.phase) {
+      // Somebody else says that the pod is over: then it is.
+      context.record.terminal = terminal;
+      this.#interrupt(entry, 'the pod is over');
+      this.#queue.add(uid);
+    }
+    const ending = endingOf(wanted);
+    if (ending !== undefined) this.end(uid, ending);
+  }
+
+  #interrupt(entry: Entry, why: string): void {
+    entry.interrupt.abort(new Interrupted(why));
+    entry.interrupt = new AbortController();
+  }
+
+  #contexts(): PodContext[] {
+    return [...this.#entries.values()].map(({ context }) => context);
   }
 
   #contextOf(pod: AgentPod, priority: number): PodContext {
-    return {
-      pod,
-      priority,
-      record: newRecord(pod, apiTime(this.#parts.clock.now())),
-      isLoaded: false,
-      ending: undefined,
-      logFloor: new Map(),
-      failures: new Map(),
-      failureCounts: new Map(),
-      stoppedSandboxes: new Set(),
-      setUp: undefined,
-      isTornDown: false,
-      isForgotten: false,
-      sight: undefined,
-      status: undefined,
-    };
+    return newContext(pod, priority, this.#parts.clock.now());
   }
 
   async #round(uid: string): Promise<void> {
@@ -206,6 +294,7 @@ export class PodWorkers {
     if (entry === undefined) return;
     const { context } = entry;
     const { signal } = entry.interrupt;
+    const { mayRun } = context;
     try {
       if (!context.isLoaded) await this.#load(context);
       const next = await this.#parts.worker.round(context, signal);
@@ -215,6 +304,7 @@ export class PodWorkers {
     } catch (error) {
       this.#recover(uid, asError(error));
     }
+    if (mayRun && !context.mayRun) this.#admit();
   }
 
   #recover(uid: string, error: Error): void {
@@ -231,33 +321,12 @@ export class PodWorkers {
     this.#queue.add(uid, RUNTIME_RETRY_MS);
   }
 
-  /** Brings back what an earlier process knew of the pod. */
   async #load(context: PodContext): Promise<void> {
     const record = await this.#parts.records.read(context.pod.metadata.uid);
-    const { terminating } = context.record;
-    if (record !== undefined) {
-      if (context.ending === undefined && !isSamePod(record.pod, context.pod)) {
-        // Under this UID an older pod ran, which has to end first; then the wanted one gets its turn.
-        context.pod = record.pod;
-        context.ending = {
-          gracePeriodSeconds: record.pod.spec.terminationGracePeriodSeconds ?? 30,
-          forget: true,
-        };
-      }
-      context.record = { ...record, pod: context.pod };
-      // A pod that is wanted again after its removal had begun goes on; only a removal under way keeps its start.
-      delete context.record.terminating;
-      if (context.ending !== undefined) {
-        context.record.terminating = record.terminating ?? terminating ?? this.#endNow(context.ending);
-      }
-    }
+    restore(context, record, this.#parts.clock.now());
     for (const [name, attempt] of await this.#parts.logFloor(context.pod))
       context.logFloor.set(name, attempt);
     context.isLoaded = true;
-  }
-
-  #endNow({ gracePeriodSeconds }: Ending): NonNullable<PodContext['record']['terminating']> {
-    return { since: this.#parts.clock.now(), gracePeriodSeconds };
   }
 
   /** Nothing is left of the pod: its name is free for the next. */
@@ -265,30 +334,13 @@ export class PodWorkers {
     this.#entries.delete(uid);
     this.#queue.remove(uid);
     this.#troubles.delete(uid);
+    this.#sink.forget(uid);
     this.#admit();
   }
 
   #waitsOf(context: PodContext): Wait[] {
-    const waits = [...(context.sight?.decision.waits ?? [])];
+    const waits = context.sight?.decision.waits ?? [];
     const trouble = this.#troubles.get(context.pod.metadata.uid);
-    if (trouble !== undefined) {
-      waits.push({
-        subject: 'pod',
-        reason: 'RuntimeTrouble',
-        message: `The pod can't be looked after: ${trouble}`,
-      });
-    }
-    return waits;
+    return trouble === undefined ? [...waits] : [...waits, troubleWait(trouble)];
   }
-}
-
-function turnWait(pod: AgentPod, owner: PodContext | undefined): Wait[] {
-  if (owner === undefined) return [];
-  return [
-    {
-      subject: 'pod',
-      reason: 'NameInUse',
-      message: `The pod starts when the earlier pod ${fullName(pod)} (UID ${owner.pod.metadata.uid}) has ended.`,
-    },
-  ];
 }

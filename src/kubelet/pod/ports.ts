@@ -3,7 +3,7 @@
  * implement them are wired in by the composition root.
  */
 import type { Image } from '#cri/types.ts';
-import type { AgentPod, Container } from '#lib/kube/types.ts';
+import type { AgentPod, Container, PodStatus } from '#lib/kube/types.ts';
 
 /** Events about a pod, with upstream's reasons. Never throws and never blocks. */
 export interface PodEvents {
@@ -16,6 +16,24 @@ export interface PodEvents {
     container?: string,
   ): void;
 }
+
+/** Where the statuses of pods go. */
+export interface PodStatusSink {
+  /** Latest wins. Never throws and never blocks. */
+  publish(pod: AgentPod, status: PodStatus, standing: PodStanding): void;
+  /** Nothing is left of the pod on this node, and no source wants it. */
+  forget(podUid: string): void;
+}
+
+export interface PodStanding {
+  /** Whether a process of the pod may run, now or later. */
+  mayRun: boolean;
+  /** Whether the pod has ended and its volumes and cgroup are gone: its API object may go, too. */
+  isFinished: boolean;
+}
+
+/** For an agent without an API server. */
+export const noStatusSink: PodStatusSink = { publish: () => undefined, forget: () => undefined };
 
 /** Why an image can't be used yet: the waiting reasons of upstream. */
 export type ImageFailure =

@@ -51,7 +51,15 @@ export interface PodRecord {
   /** The addresses of the pod's last sandbox: its status shows them also when nothing of it runs any more. */
   podIps?: string[];
   /** A terminal phase never changes again. */
-  terminal?: { phase: 'Succeeded' | 'Failed'; reason?: string; message?: string };
+  terminal?: {
+    phase: 'Succeeded' | 'Failed';
+    reason?: string;
+    message?: string;
+    /** Set where the agent ended the pod for the node's sake: the condition DisruptionTarget says so. */
+    disruption?: { message: string };
+    /** What the containers get instead of the spec's grace period; only less counts. */
+    gracePeriodSeconds?: number;
+  };
   /** Set once the agent has begun to end the pod. */
   terminating?: { since: number; gracePeriodSeconds: number };
 }

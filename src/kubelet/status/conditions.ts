@@ -1,4 +1,4 @@
-import type { ContainerStatus, PodCondition } from '#lib/kube/types.ts';
+import type { AgentPod, ContainerStatus, PodCondition } from '#lib/kube/types.ts';
 import type { ContainerView } from '../pod/instances.ts';
 import type { Phase } from './phase.ts';
 
@@ -53,11 +53,11 @@ function initializedVerdict(
 }
 
 function readyVerdict(
-  type: 'ContainersReady' | 'Ready',
   views: readonly ContainerView[],
   statuses: ReadonlyMap<string, ContainerStatus>,
   phase: Phase,
 ): Verdict {
+  const type = 'ContainersReady';
   if (phase === 'Succeeded') return { type, status: 'False', reason: 'PodCompleted' };
   if (phase === 'Failed') return { type, status: 'False', reason: 'PodFailed' };
   // Init containers are done when they matter no more; sidecars stay part of the pod.
@@ -76,7 +76,23 @@ function readyVerdict(
   };
 }
 
+/** Ready is ContainersReady and whatever else the pod's owner makes it depend on. */
+function withGates(containersReady: Verdict, { spec, status }: AgentPod): Verdict {
+  if (containersReady.status === 'False') return { ...containersReady, type: 'Ready' };
+  const unmet = (spec.readinessGates ?? []).flatMap(({ conditionType }) => {
+    const condition = status?.conditions?.find((each) => each.type === conditionType);
+    if (condition === undefined)
+      return [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`];
+    if (condition.status === 'True') return [];
+    return [`the status of pod readiness gate "${conditionType}" is not "True", but ${condition.status}`];
+  });
+  if (unmet.length === 0) return isTrue('Ready');
+  return { type: 'Ready', status: 'False', reason: 'ReadinessGatesNotReady', message: unmet.join(', ') };
+}
+
 export interface ConditionInputs {
+  /** With the status that the API server has: readiness gates look at conditions of others. */
+  pod: AgentPod;
   views: readonly ContainerView[];
   statuses: ReadonlyMap<string, ContainerStatus>;
   phase: Phase;
@@ -90,17 +106,23 @@ export interface ConditionInputs {
 
 /** The conditions that the agent owns, in upstream's order, with the times of their last change kept. */
 export function podConditions(inputs: ConditionInputs): PodCondition[] {
-  const { views, statuses, phase, initialized } = inputs;
+  const { pod, views, statuses, phase, initialized } = inputs;
+  const containersReady = readyVerdict(views, statuses, phase);
+  const { generation } = pod.metadata;
   const verdicts: Verdict[] = [
     { type: 'PodReadyToStartContainers', status: inputs.sandboxReady ? 'True' : 'False' },
     initializedVerdict(views, statuses, phase, initialized),
-    readyVerdict('Ready', views, statuses, phase),
-    readyVerdict('ContainersReady', views, statuses, phase),
+    withGates(containersReady, pod),
+    containersReady,
     isTrue('PodScheduled'),
   ];
   return verdicts.map((verdict) => {
     const before = inputs.previous.find((condition) => condition.type === verdict.type);
     const since = before?.status === verdict.status ? before.lastTransitionTime : undefined;
-    return { ...verdict, lastTransitionTime: since ?? inputs.now };
+    return {
+      ...verdict,
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      lastTransitionTime: since ?? inputs.now,
+    };
   });
 }

@@ -21,8 +21,9 @@ function terminatedState(instance: Instance, runtimeName: string): ContainerStat
       exitCode: instance.exitCode,
       ...(instance.reason === '' ? {} : { reason: instance.reason }),
       ...(instance.message === '' ? {} : { message: instance.message }),
-      startedAt: apiTime(instance.startedAt),
-      finishedAt: apiTime(instance.finishedAt),
+      // Of one that nobody saw end, no times are known.
+      ...(instance.startedAt > 0 ? { startedAt: apiTime(instance.startedAt) } : {}),
+      ...(instance.finishedAt > 0 ? { finishedAt: apiTime(instance.finishedAt) } : {}),
       ...(instance.id === '' ? {} : { containerID: containerId(runtimeName, instance.id) }),
     },
   };
@@ -45,12 +46,7 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
   const { spec, current, previous } = view;
   const { runtimeName } = context;
   const waiting = context.waiting.get(spec.name);
-  const common = {
-    name: spec.name,
-    ...(spec.resources === undefined ? {} : { resources: spec.resources }),
-    ...(spec.resources?.requests === undefined ? {} : { allocatedResources: spec.resources.requests }),
-    ...volumeMountStatuses(view),
-  };
+  const common = { name: spec.name, ...volumeMountStatuses(view) };
   if (current === undefined) {
     const state = unseenState(view, context, waiting);
     return {
@@ -71,6 +67,8 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
   const running = state.running !== undefined;
   return {
     ...common,
+    ...(spec.resources === undefined ? {} : { resources: spec.resources }),
+    ...(spec.resources?.requests === undefined ? {} : { allocatedResources: spec.resources.requests }),
     image: current.image || (spec.image ?? ''),
     imageID: current.imageRef,
     containerID: containerId(runtimeName, current.id),

@@ -1,12 +1,14 @@
 import type { PodSandboxStatus } from '#cri/types.ts';
 import { podQosClass } from '#lib/kube/qos.ts';
-import type { AgentPod, ContainerStatus, PodStatus } from '#lib/kube/types.ts';
+import type { AgentPod, ContainerStatus, PodCondition, PodStatus } from '#lib/kube/types.ts';
+import { isApiPod, isTerminalPhase } from '../pod/api-pod.ts';
 import type { WaitingReason } from '../pod/decision.ts';
 import type { ContainerView } from '../pod/instances.ts';
 import type { PodRecord } from '../pod/record.ts';
 import { podConditions } from './conditions.ts';
 import { containerStatus } from './container-status.ts';
-import { podPhase } from './phase.ts';
+import { endStatuses, endedPhase } from './ended.ts';
+import { type Phase, podPhase } from './phase.ts';
 import { apiTime } from './time.ts';
 
 /** Everything that a pod's status is a function of. */
@@ -19,6 +21,10 @@ export interface StatusInputs {
   initialized: boolean;
   waiting: ReadonlyMap<string, WaitingReason>;
   terminal: PodRecord['terminal'];
+  /** Whether somebody wants the pod gone. */
+  isEnding: boolean;
+  /** Whether a process of the pod may run: until none does, its phase isn't a terminal one. */
+  mayRun: boolean;
   /** What was published last: conditions keep their times. */
   previous: PodStatus | undefined;
   hostIps: readonly string[];
@@ -28,35 +34,32 @@ export interface StatusInputs {
 
 export function podStatus(inputs: StatusInputs): PodStatus {
   const { pod, containers, record, previous, hostIps } = inputs;
-  const context = {
-    runtimeName: inputs.runtimeName,
-    hasInitContainers: (pod.spec.initContainers?.length ?? 0) > 0,
-    initialized: inputs.initialized,
-    waiting: inputs.waiting,
-  };
-  const statuses = new Map<string, ContainerStatus>(
-    containers.map((view) => [view.spec.name, containerStatus(view, context)]),
-  );
+  const statuses = containerStatuses(inputs);
   const of = (init: boolean): ContainerStatus[] =>
     containers
       .filter((view) => (view.kind !== 'app') === init)
       .flatMap((view) => statuses.get(view.spec.name) ?? []);
-  const phase = inputs.terminal?.phase ?? podPhase(pod, containers, statuses, inputs.initialized);
+  const outcome = outcomeOf(inputs, statuses);
   const ips = podIps(inputs);
   const initContainerStatuses = of(true);
+  const now = apiTime(inputs.now);
+  const generation = Math.max(pod.metadata.generation ?? 0, previous?.observedGeneration ?? 0);
   return {
-    phase,
-    conditions: podConditions({
-      views: containers,
-      statuses,
-      phase,
-      initialized: inputs.initialized,
-      sandboxReady: inputs.sandbox !== undefined,
-      now: apiTime(inputs.now),
-      previous: previous?.conditions ?? [],
-    }),
-    ...(inputs.terminal?.reason === undefined ? {} : { reason: inputs.terminal.reason }),
-    ...(inputs.terminal?.message === undefined ? {} : { message: inputs.terminal.message }),
+    ...(generation === 0 ? {} : { observedGeneration: generation }),
+    ...outcome,
+    conditions: [
+      ...disruption(inputs, outcome.phase, now),
+      ...podConditions({
+        pod,
+        views: containers,
+        statuses,
+        phase: outcome.phase,
+        initialized: inputs.initialized,
+        sandboxReady: inputs.sandbox !== undefined,
+        now,
+        previous: previous?.conditions ?? [],
+      }),
+    ],
     ...(hostIps[0] === undefined ? {} : { hostIP: hostIps[0], hostIPs: hostIps.map((ip) => ({ ip })) }),
     ...(ips[0] === undefined ? {} : { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
     ...(record === undefined ? {} : { startTime: record.startTime }),
@@ -66,10 +69,81 @@ export function podStatus(inputs: StatusInputs): PodStatus {
   };
 }
 
+/** Whether the pod was ended from outside and nothing of it runs. A static pod has no end in that sense. */
+const hasEnded = ({ pod, isEnding, mayRun }: StatusInputs): boolean => isEnding && !mayRun && isApiPod(pod);
+
+function containerStatuses(inputs: StatusInputs): Map<string, ContainerStatus> {
+  const context = {
+    runtimeName: inputs.runtimeName,
+    hasInitContainers: (inputs.pod.spec.initContainers?.length ?? 0) > 0,
+    initialized: inputs.initialized,
+    waiting: inputs.waiting,
+  };
+  const statuses = new Map(
+    inputs.containers.map((view) => [view.spec.name, containerStatus(view, context)] as const),
+  );
+  return hasEnded(inputs) ? endStatuses(inputs.containers, statuses) : statuses;
+}
+
+/** Phase, with the reason and message that belong to it. */
+function outcomeOf(
+  inputs: StatusInputs,
+  statuses: ReadonlyMap<string, ContainerStatus>,
+): { phase: Phase; reason?: string; message?: string } {
+  const { pod, containers, terminal, previous } = inputs;
+  const otherwise = hasEnded(inputs)
+    ? endedPhase(containers, statuses)
+    : podPhase(pod, containers, statuses, inputs.initialized);
+  const phase = terminal?.phase ?? otherwise;
+  // Whoever acts on a terminal phase relies on it that nothing runs any more.
+  if (inputs.mayRun && isTerminalPhase(phase) && !isTerminalPhase(previous?.phase)) {
+    return withWords((previous?.phase as Phase | undefined) ?? 'Running', previous);
+  }
+  return withWords(phase, terminal);
+}
+
+function withWords(
+  phase: Phase,
+  words: { reason?: string; message?: string } | undefined,
+): ReturnType<typeof outcomeOf> {
+  return {
+    phase,
+    ...(words?.reason === undefined ? {} : { reason: words.reason }),
+    ...(words?.message === undefined ? {} : { message: words.message }),
+  };
+}
+
+/** Upstream says only together with the terminal phase that the node ended the pod for reasons of its own. */
+function disruption(inputs: StatusInputs, phase: Phase, now: string): PodCondition[] {
+  const { pod, terminal, previous } = inputs;
+  if (terminal?.disruption === undefined || !isTerminalPhase(phase)) return [];
+  const { generation } = pod.metadata;
+  const before = previous?.conditions?.find((each) => each.type === 'DisruptionTarget');
+  return [
+    {
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'TerminationByKubelet',
+      message: terminal.disruption.message,
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      lastTransitionTime: before?.status === 'True' ? (before.lastTransitionTime ?? now) : now,
+    },
+  ];
+}
+
 function podIps(inputs: StatusInputs): readonly string[] {
-  const begun = inputs.sandbox !== undefined || inputs.terminal !== undefined;
+  const over = inputs.terminal !== undefined || inputs.isEnding;
+  const begun = inputs.sandbox !== undefined || over;
   if (inputs.pod.spec.hostNetwork === true) return begun ? inputs.hostIps : [];
-  if (inputs.sandbox !== undefined) return inputs.sandbox.ips;
+  if (inputs.sandbox !== undefined) return onePerFamily(inputs.sandbox.ips, inputs.hostIps);
   // A pod that has ended keeps showing the address that it had.
-  return inputs.terminal === undefined ? [] : (inputs.record?.podIps ?? []);
+  return over ? (inputs.record?.podIps ?? []) : [];
+}
+
+const isIpv6 = (ip: string): boolean => ip.includes(':');
+
+/** The first address of the node's own family, then the first of the other. */
+function onePerFamily(ips: readonly string[], hostIps: readonly string[]): string[] {
+  const ipv6First = isIpv6(hostIps[0] ?? '');
+  return [ipv6First, !ipv6First].flatMap((ipv6) => ips.find((ip) => isIpv6(ip) === ipv6) ?? []);
 }

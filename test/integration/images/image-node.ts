@@ -57,10 +57,10 @@ export async function startImageNode(
   const manager = new ImageManager({
     service,
     records,
-    credentials: new PodCredentials(
-      new FilePullSecrets(pullSecretsDir(root), silentLogger),
-      new NodeCredentials(nodeCredentialPaths(root, join(root, 'home')), silentLogger),
-    ),
+    credentials: new PodCredentials({
+      secrets: new FilePullSecrets(pullSecretsDir(root), silentLogger),
+      node: new NodeCredentials(nodeCredentialPaths(root, join(root, 'home')), silentLogger),
+    }),
     events: {
       event: (pod, _type, reason, message) => events.push(`${pod.metadata.name} ${reason} ${message}`),
     },

@@ -8,7 +8,7 @@ import type { Credential } from '../credential.ts';
 import type { VerificationPolicy } from '../verification-policy.ts';
 import type { RecordFiles } from './files.ts';
 import { recordTime } from './format.ts';
-import type { PulledRecord, RecordedCredentials, RecordedSecret } from './format.ts';
+import type { PulledRecord, RecordedCredentials, RecordedSecret, RecordedServiceAccount } from './format.ts';
 import { mergeRecord } from './merge.ts';
 
 /** Beyond this many secrets, a match by hash or identity alone is no longer written down. */
@@ -130,8 +130,11 @@ export class PullRecords {
     const known = Object.hasOwn(mapping, name) ? mapping[name] : undefined;
     if (known?.nodePodsAccessible === true) return false;
     const shown = known?.kubernetesSecrets ?? [];
-    if (shown.length === 0) return true;
+    const accounts = known?.kubernetesServiceAccounts ?? [];
+    if (shown.length + accounts.length === 0) return true;
     for (const candidate of await candidates()) {
+      const { account } = candidate;
+      if (account !== undefined && accounts.some((each) => isSameAccount(each, account))) return false;
       const [secret] = recorded(candidate).kubernetesSecrets ?? [];
       if (secret === undefined) continue;
       const match = findShown(shown, secret);
@@ -227,7 +230,11 @@ function canonicalOr(name: string): string {
   }
 }
 
+const isSameAccount = (a: RecordedServiceAccount, b: RecordedServiceAccount): boolean =>
+  a.uid === b.uid && a.namespace === b.namespace && a.name === b.name;
+
 function recorded(used: Credential | undefined): RecordedCredentials {
+  if (used?.account !== undefined) return { kubernetesServiceAccounts: [used.account] };
   if (used?.source === undefined) return { nodePodsAccessible: true };
   return { kubernetesSecrets: [{ ...used.source, credentialHash: used.hash }] };
 }

@@ -88,10 +88,10 @@ export class ImageBed {
     const manager = new ImageManager({
       service: this.images,
       records,
-      credentials: new PodCredentials(
-        new FilePullSecrets(pullSecretsDir(this.root), logger),
-        new NodeCredentials(nodeCredentialPaths(this.root, join(this.root, 'home')), logger),
-      ),
+      credentials: new PodCredentials({
+        secrets: new FilePullSecrets(pullSecretsDir(this.root), logger),
+        node: new NodeCredentials(nodeCredentialPaths(this.root, join(this.root, 'home')), logger),
+      }),
       events: {
         event: (pod, type, reason, message, container) => {
           const at = container === undefined ? pod.metadata.name : `${pod.metadata.name}/${container}`;

@@ -8,6 +8,7 @@ import type { AgentPod, Container, ContainerStatus, PodSpec, PodStatus } from '#
 import { silentLogger } from '#lib/logger.ts';
 import { PriorityGate } from '#lib/priority-gate.ts';
 import { FakeClock, settle } from '#lib/testing/fake-clock.ts';
+import type { Admission } from '../../admission.ts';
 import { EventLog } from '../../events.ts';
 import { ContainerEnvironment } from '../../objects/container-environment.ts';
 import { LocalObjects } from '../../objects/local-objects.ts';
@@ -22,7 +23,7 @@ import { ContainerKiller } from '../kill-containers.ts';
 import { PodObserver } from '../observer.ts';
 import { PodWorker } from '../pod-worker.ts';
 import { PodWorkers } from '../pod-workers.ts';
-import type { HostVolume, ImageRequest, ImageState, PodImages } from '../ports.ts';
+import type { HostVolume, ImageRequest, ImageState, PodImages, PodStatusSink } from '../ports.ts';
 import { RecordStore } from '../record-store.ts';
 import { ContainerStarter } from '../start-container.ts';
 
@@ -86,6 +87,15 @@ const readyImage: ImageState = {
 /** How long the disk may keep a round on a busy machine. */
 const QUIET_MS = 400;
 
+/** What a bed leaves to its user. */
+export interface PodBedOutside {
+  /** Asked for each agent that is built. */
+  statuses?: () => PodStatusSink;
+  admission?: Admission;
+  /** Called before volumes or a cgroup go; what it returns is waited for. */
+  onTearDown?: (what: 'volumes' | 'cgroup', uid: string) => Promise<void> | void;
+}
+
 export class PodBed {
   readonly clock = new FakeClock(undefined, () => this.#settle());
   readonly runtime = new FakeRuntime(this.clock);
@@ -110,7 +120,13 @@ export class PodBed {
   objects = new LocalObjects();
   references = this.#referencesOf(this.objects);
   #agent = new AbortController();
-  workers = this.#build();
+  readonly #outside: PodBedOutside;
+  workers: PodWorkers;
+
+  constructor(outside: PodBedOutside = {}) {
+    this.#outside = outside;
+    this.workers = this.#build();
+  }
 
   /** Ends the agent; a round that hangs in the runtime is left hanging. */
   killAgent(): void {
@@ -166,6 +182,11 @@ export class PodBed {
       seen = moved;
       await new Promise((resolve) => setTimeout(resolve, 1));
     } while (performance.now() < still + QUIET_MS);
+  }
+
+  /** Loses what agents wrote on the disk. */
+  forgetRecords(): void {
+    rmSync(this.paths.root, { recursive: true, force: true });
   }
 
   dispose(): void {
@@ -240,9 +261,9 @@ export class PodBed {
           this.refreshed.push(pod.metadata.uid);
           return this.volumeFailure === undefined ? Promise.resolve() : Promise.reject(this.volumeFailure);
         },
-        tearDown: (uid) => {
+        tearDown: async (uid) => {
+          await this.#outside.onTearDown?.('volumes', uid);
           this.mounted.delete(uid);
-          return Promise.resolve();
         },
       },
       cgroups: {
@@ -254,9 +275,9 @@ export class PodBed {
           this.strays.set(uid, isLive);
           return Promise.resolve();
         },
-        remove: (uid) => {
+        remove: async (uid) => {
+          await this.#outside.onTearDown?.('cgroup', uid);
           this.cgroups.delete(uid);
-          return Promise.resolve();
         },
       },
       directories: {
@@ -280,6 +301,7 @@ export class PodBed {
       observer,
       dns: () => Promise.resolve({ resolvConf: '', clusterDns: [], clusterDomain: '' }),
     });
+    const statuses = this.#outside.statuses?.();
     const worker = new PodWorker({
       observer,
       executor,
@@ -289,6 +311,7 @@ export class PodBed {
       events,
       clock,
       log: silentLogger,
+      statuses,
       hostIps: ['192.0.2.1'],
       runtimeName: 'containerd',
       backoffLimits: CRASH_BACKOFF,
@@ -296,8 +319,11 @@ export class PodBed {
     const workers = new PodWorkers({
       worker,
       records,
+      events,
       clock,
       log: silentLogger,
+      statuses,
+      admission: this.#outside.admission,
       logFloor: () => Promise.resolve(new Map()),
     });
     images.onChange = (uid) => workers.markDirty(uid);

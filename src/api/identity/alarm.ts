@@ -1,0 +1,35 @@
+import type { Clock } from '#lib/clock.ts';
+
+/** A wait that can be cut short. A ring that nobody waits for ends the next wait. */
+export class Alarm {
+  readonly #clock: Clock;
+  #wake: (() => void) | undefined;
+  #rang = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  ring(): void {
+    this.#rang = true;
+    this.#wake?.();
+  }
+
+  /** Resolves after `ms` or with a ring; rejects with the signal's reason. One wait at a time. */
+  async wait(ms: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (!this.#rang) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = this.#clock.after(ms, resolve);
+      this.#wake = resolve;
+      const abort = (): void => resolve();
+      signal.addEventListener('abort', abort, { once: true });
+      await promise;
+      signal.removeEventListener('abort', abort);
+      timer.cancel();
+      this.#wake = undefined;
+    }
+    this.#rang = false;
+    signal.throwIfAborted();
+  }
+}

@@ -1,0 +1,19 @@
+import { WatchedObjects } from '#kubelet/objects/watched-objects.ts';
+import type { Clock } from '#lib/clock.ts';
+import { readAmounts } from '#lib/kube/resources.ts';
+import type { Node } from '#lib/kube/types.ts';
+import type { Cluster } from './cluster.ts';
+import type { PodSupplies } from './pod-references.ts';
+
+/** What pods take from the cluster. */
+export const clusterSupplies = (
+  { api, services, runtimeClasses }: Cluster,
+  node: () => Node,
+  clock: Clock,
+): PodSupplies => ({
+  objects: new WatchedObjects(api.watches, clock),
+  services,
+  runtimeClasses,
+  client: api.client,
+  allocatable: () => readAmounts(node().status?.allocatable, 'node status.allocatable'),
+});

@@ -1,0 +1,80 @@
+import type { Clock } from '#lib/clock.ts';
+import type { Informer, ListSelection } from '#lib/kube/client.ts';
+import type { AgentPod, Pod } from '#lib/kube/types.ts';
+import { isMirrorPod } from '../pod/api-pod.ts';
+import type { PodSource, SourceUpdate } from './source.ts';
+import { CONFIG_SEEN, CONFIG_SOURCE } from './static-pod.ts';
+
+/** What an informer of this node's pods must list; the only selection that a node may watch. */
+export const podsOfNode = (nodeName: string): ListSelection => ({
+  fieldSelector: `spec.nodeName=${nodeName}`,
+});
+
+/** The local copy of the API server's pods of this node, mirror pods included. */
+export type PodInformer = Pick<Informer<Pod>, 'hasSynced' | 'list' | 'get' | 'onChange'>;
+
+/**
+ * The pods that the API server has bound to this node. Nothing is delivered before the first list is whole, and nothing
+ * while the server is away: what is there then runs on. Mirror pods stand for static pods and are never delivered.
+ */
+export class ApiPodSource implements PodSource {
+  readonly kind = 'api';
+  readonly name = 'API server';
+  readonly #informer: PodInformer;
+  readonly #clock: Clock;
+  /** By API object, so that a pod that didn't change stays the same object. */
+  readonly #taken = new WeakMap<Pod, AgentPod>();
+  readonly #seen = new Map<string, string>();
+  #deliver: ((update: SourceUpdate) => void) | undefined;
+
+  constructor(informer: PodInformer, clock: Clock) {
+    this.#informer = informer;
+    this.#clock = clock;
+    informer.onChange(() => this.#update());
+  }
+
+  start(deliver: (update: SourceUpdate) => void): Promise<void> {
+    this.#deliver = deliver;
+    this.#update();
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    this.#deliver = undefined;
+    return Promise.resolve();
+  }
+
+  #update(): void {
+    if (this.#deliver === undefined || !this.#informer.hasSynced) return;
+    const pods = this.#informer
+      .list()
+      .filter((pod) => !isMirrorPod(pod))
+      .map((pod) => this.#take(pod))
+      .filter((pod) => pod !== undefined)
+      .sort((a, b) => createdAt(a) - createdAt(b) || (a.metadata.uid < b.metadata.uid ? -1 : 1));
+    const uids = new Set(pods.map((pod) => pod.metadata.uid));
+    for (const uid of this.#seen.keys()) if (!uids.has(uid)) this.#seen.delete(uid);
+    this.#deliver({ pods, problems: [] });
+  }
+
+  /** The pod with upstream's marks of where it came from and when. */
+  #take(pod: Pod): AgentPod | undefined {
+    const known = this.#taken.get(pod);
+    if (known !== undefined) return known;
+    const { name, namespace, uid } = pod.metadata ?? {};
+    if (!name || !namespace || !uid || pod.spec === undefined) return undefined;
+    const seen = this.#seen.get(uid) ?? new Date(this.#clock.now()).toISOString();
+    this.#seen.set(uid, seen);
+    const annotations = { ...pod.metadata?.annotations, [CONFIG_SEEN]: seen, [CONFIG_SOURCE]: 'api' };
+    const taken: AgentPod = {
+      ...pod,
+      metadata: { ...pod.metadata, name, namespace, uid, annotations },
+      spec: pod.spec,
+    };
+    this.#taken.set(pod, taken);
+    return taken;
+  }
+}
+
+/** Older pods go first; those without a time, last. */
+const createdAt = (pod: AgentPod): number => Date.parse(pod.metadata.creationTimestamp ?? '') || Infinity;

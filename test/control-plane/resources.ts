@@ -1,0 +1,26 @@
+import { resources } from '#lib/kube/client.ts';
+import type { Resource } from '#lib/kube/client.ts';
+
+const rbac = (plural: string, namespaced: boolean): Resource => ({
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  plural,
+  namespaced,
+});
+
+/** The agent's kinds and those that only tests touch. */
+export const testResources = {
+  ...resources,
+  namespaces: { group: '', version: 'v1', plural: 'namespaces', namespaced: false },
+  priorityClasses: {
+    group: 'scheduling.k8s.io',
+    version: 'v1',
+    plural: 'priorityclasses',
+    namespaced: false,
+  },
+  storageClasses: { group: 'storage.k8s.io', version: 'v1', plural: 'storageclasses', namespaced: false },
+  roles: rbac('roles', true),
+  roleBindings: rbac('rolebindings', true),
+  clusterRoles: rbac('clusterroles', false),
+  clusterRoleBindings: rbac('clusterrolebindings', false),
+} as const satisfies Record<string, Resource>;
