@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readMachine } from '#compose/machine.ts';
-import { type PodParts, composePods } from '#compose/pod-parts.ts';
+import { type PodParts, composePods, defaultPodSettings } from '#compose/pod-parts.ts';
 import type { AgentOptions } from '#config/agent-options.ts';
 import { PodChanges } from '#cri/events.ts';
 import { type RuntimeConnection, connect } from '#cri/grpc/connect.ts';
@@ -86,14 +86,25 @@ beforeAll(async () => {
     return Promise.resolve({ ...(object as object), status: { token: `CANARY-token-${tokens}` } } as never);
   };
   publish();
-  parts = composePods(options, connection, machine, 'cgroupfs', paths, systemClock, log, {
-    objects,
-    client: { create },
-    services: {
-      hasSynced: true,
-      list: () => services,
-      synced: () => Promise.resolve(),
-      onChange: () => undefined,
+  parts = composePods({
+    options,
+    settings: defaultPodSettings,
+    connection,
+    machine,
+    driver: 'cgroupfs',
+    nodeAllocatable: {},
+    paths,
+    clock: systemClock,
+    log,
+    supplies: {
+      objects,
+      client: { create },
+      services: {
+        hasSynced: true,
+        list: () => services,
+        synced: () => Promise.resolve(),
+        onChange: () => undefined,
+      },
     },
   });
   await parts.cgroups.start();
