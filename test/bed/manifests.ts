@@ -3,6 +3,9 @@ import { busyboxName } from '../../scripts/image/images.ts';
 import type { Container, ContainerStatus, ObjectMeta, PodSpec } from '#lib/kube/types.ts';
 import type { PodView } from '#server/view.ts';
 
+/** A pod as the agent shows it, or as an API server does. */
+type Shown = Pick<PodView, 'pod'>;
+
 /** A script's end: waits until TERM, and ends at once then. As a container's first process a bare `sleep` wouldn't. */
 export const untilTerm = "trap 'exit 0' TERM; sleep 2147483647 & wait $!";
 
@@ -37,23 +40,23 @@ export function podManifest(
 }
 
 /** The status of a container by name, or of the first; init containers too. */
-export function statusOf(view: PodView, name?: string): ContainerStatus | undefined {
+export function statusOf(view: Shown, name?: string): ContainerStatus | undefined {
   const { containerStatuses = [], initContainerStatuses = [] } = view.pod.status ?? {};
   if (name === undefined) return containerStatuses[0];
   return [...initContainerStatuses, ...containerStatuses].find((status) => status.name === name);
 }
 
-export const isRunning = (view: PodView): boolean =>
+export const isRunning = (view: Shown): boolean =>
   view.pod.status?.phase === 'Running' &&
   (view.pod.status.containerStatuses ?? []).every((status) => status.state?.running !== undefined);
 
 export const hasPhase =
   (phase: string) =>
-  (view: PodView): boolean =>
+  (view: Shown): boolean =>
     view.pod.status?.phase === phase;
 
 /** What makes one life of a pod: its containers' IDs and restart counts, and its sandbox's address. */
-export const identity = (view: PodView): unknown => ({
+export const identity = (view: Shown): unknown => ({
   uid: view.pod.metadata?.uid,
   ip: view.pod.status?.podIP,
   containers: [
@@ -66,6 +69,6 @@ export const identity = (view: PodView): unknown => ({
  * Whether a pod with restartPolicy Never has had its one run. Where the agent was killed in the middle of
  * StartContainer, containerd may call that a failed start; nobody then knows whether it ran, so it must not run again.
  */
-export const hadItsRun = (view: PodView): boolean =>
+export const hadItsRun = (view: Shown): boolean =>
   view.pod.status?.phase === 'Succeeded' ||
   (view.pod.status?.phase === 'Failed' && statusOf(view)?.state?.terminated?.reason === 'StartError');

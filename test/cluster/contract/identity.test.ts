@@ -9,7 +9,8 @@ import { makeRequest } from '#test/control-plane/pki.ts';
 import { testResources } from '#test/control-plane/resources.ts';
 import { bootstrapToken } from '#test/control-plane/set-up.ts';
 import { useControlPlane } from '#test/control-plane/start.ts';
-import { barePod, eventually } from '../objects.ts';
+import { eventually } from '#test/control-plane/eventually.ts';
+import { barePod } from '../objects.ts';
 
 const plane = useControlPlane();
 const { pods, nodes, serviceAccounts, tokenReviews, certificateSigningRequests: requests } = testResources;

@@ -4,7 +4,8 @@ import { createPodOn } from '#test/control-plane/actions.ts';
 import type { TestClient } from '#test/control-plane/client.ts';
 import { testResources } from '#test/control-plane/resources.ts';
 import { useControlPlane } from '#test/control-plane/start.ts';
-import { barePod, eventually } from '../objects.ts';
+import { eventually } from '#test/control-plane/eventually.ts';
+import { barePod } from '../objects.ts';
 
 const plane = useControlPlane();
 const r = testResources;

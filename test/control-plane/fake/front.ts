@@ -37,6 +37,7 @@ export class Front {
   }
 
   async listen(): Promise<void> {
+    if (this.#server !== undefined) return;
     const server = createServer((client) => this.#accept(client));
     server.listen(this.#port, this.#address);
     await once(server, 'listening');

@@ -19,7 +19,9 @@ export class Service {
     this.#logFile = logFile;
   }
 
+  /** Does nothing where it runs. */
   async start(): Promise<void> {
+    if (this.#runs()) return;
     const output = await open(this.#logFile, 'a');
     try {
       this.#child = spawn(this.#program, this.#args, { stdio: ['ignore', output.fd, output.fd] });

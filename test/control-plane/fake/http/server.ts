@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createSecureServer } from 'node:http2';
 import type { Http2SecureServer, ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { KeyPair } from '../../pki.ts';
 import type { Request, Response } from './exchange.ts';
@@ -9,6 +10,7 @@ import type { Request, Response } from './exchange.ts';
 export class TlsServer {
   readonly #server: Http2SecureServer;
   readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #sockets = new Set<Socket>();
   readonly #ca: string;
 
   constructor(pair: KeyPair, ca: string, handler: (request: Request, response: Response) => void) {
@@ -30,6 +32,10 @@ export class TlsServer {
       this.#sessions.add(session);
       session.on('error', () => undefined);
       session.on('close', () => this.#sessions.delete(session));
+    });
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
     });
     this.#server.on('sessionError', () => undefined);
     this.#server.on('tlsClientError', () => undefined);
@@ -55,6 +61,7 @@ export class TlsServer {
     const closed = once(this.#server, 'close');
     this.#server.close();
     for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 }
