@@ -64,5 +64,5 @@ export class TestCa {
 
 async function newKeys(): Promise<webcrypto.CryptoKeyPair> {
   x509.cryptoProvider.set(webcrypto as never);
-  return (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+  return await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
 }

@@ -66,11 +66,11 @@ export class FakeListWatch implements ListWatchClient {
   }
 
   get watch(): ListWatchClient['watch'] {
-    return (async (_resource: Resource, selection: ListSelection, options: WatchOptions<ApiObject>) => {
+    return async (_resource: Resource, selection: ListSelection, options: WatchOptions<ApiObject>) => {
       const watch = new FakeWatch(selection, options);
       this.watches.push(watch);
       await orAborted(watch.done.promise, options.signal);
-    }) as ListWatchClient['watch'];
+    };
   }
 
   lastList(): FakeList {

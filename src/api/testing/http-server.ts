@@ -79,7 +79,7 @@ export class HttpServer {
               ...tls,
               settings: { maxConcurrentStreams: options.maxConcurrentStreams ?? 100 },
             });
-    const made = new HttpServer(server as unknown as Server, protocol !== 'http');
+    const made = new HttpServer(server, protocol !== 'http');
     server.on('request', (request: IncomingMessage | Http2ServerRequest, response: ServerResponse) =>
       made.#received(request, response),
     );
@@ -127,7 +127,7 @@ export class HttpServer {
     response: ServerResponse | Http2ServerResponse,
   ): void {
     const session = 'stream' in request ? (request.stream.session as ServerHttp2Session) : undefined;
-    const socket = (session === undefined ? request.socket : session.socket) as Socket;
+    const socket = session === undefined ? request.socket : session.socket;
     // An HTTP/2 session hands out a proxy of its socket; the certificate is read through it.
     const certificate = (socket as TLSSocket).getPeerCertificate?.();
     const subject: unknown = certificate?.subject?.CN;
