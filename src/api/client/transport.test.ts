@@ -1,3 +1,4 @@
+import type { ServerHttp2Session } from 'node:http2';
 import { describe, expect, test } from 'vitest';
 import { codeOf } from '#lib/errors.ts';
 import { resources } from '#lib/kube/client.ts';
@@ -151,6 +152,21 @@ describe('HTTP/2', () => {
     expect(bed.server.sessions.size).toBe(3);
     for (const answer of release) answer();
     await Promise.all(calls);
+  });
+
+  test('a server that closes connections as soon as it has them is not stormed', async () => {
+    await using bed = await ApiBed.start();
+    for (const greet of [
+      (session: ServerHttp2Session) => session.close(),
+      (session: ServerHttp2Session) => session.settings({ maxConcurrentStreams: 0 }),
+      (session: ServerHttp2Session) => void session.once('localSettings', () => session.close()),
+    ]) {
+      bed.server.connections = 0;
+      bed.server.onSession = greet;
+      const error = await failed(bed.api.client.get(pods, pod, { ...bed.call, deadlineMs: 500 }));
+      expect(error).toMatchObject({ status: 0 });
+      expect(bed.server.connections).toBeLessThan(4);
+    }
   });
 
   test('a connection without calls is closed after a while', async () => {
