@@ -79,6 +79,8 @@ export class Lane {
       const closed = (connection: H2Connection): void => void this.#connections.delete(connection);
       const connection = await H2Connection.open(socket, server, { clock, timing, signal, closed });
       if (this.#stop.signal.aborted) connection.retire();
+      // Otherwise whoever waits would connect again and again.
+      else if (!connection.isFree) throw new ConnectionError('the server takes no calls');
       else this.#connections.add(connection);
     } finally {
       timer.cancel();

@@ -49,6 +49,7 @@ export interface HttpServerOptions {
 /** A small HTTP server on 127.0.0.1, with the faults that tests ask for. */
 export class HttpServer {
   handler: Handler = (_request, reply) => reply.answer(404);
+  onSession: (session: ServerHttp2Session) => void = () => undefined;
   readonly requests: Received[] = [];
   readonly sessions = new Set<ServerHttp2Session>();
   readonly sockets = new Set<Socket>();
@@ -85,6 +86,7 @@ export class HttpServer {
     );
     server.on('session', (session: ServerHttp2Session) => {
       made.sessions.add(session);
+      made.onSession(session);
       session.on('error', () => undefined);
       session.once('close', () => made.sessions.delete(session));
     });
