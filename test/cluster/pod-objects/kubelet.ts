@@ -11,7 +11,7 @@ import { removeCgroups } from '#test/bed/bed.ts';
 import { type TestContainerd, startContainerd } from '#test/bed/containerd.ts';
 import type { ControlPlane } from '#test/control-plane/control-plane.ts';
 import { testResources } from '#test/control-plane/resources.ts';
-import { eventually } from '../objects.ts';
+import { eventually } from '#test/control-plane/eventually.ts';
 
 const program = fileURLToPath(new URL('../../../bin/nodelet', import.meta.url));
 

@@ -6,7 +6,7 @@ import { container } from '#test/bed/manifests.ts';
 import { createPodOn } from '#test/control-plane/actions.ts';
 import { testResources } from '#test/control-plane/resources.ts';
 import { describeFakeOnly, useControlPlane } from '#test/control-plane/start.ts';
-import { eventually } from '../objects.ts';
+import { eventually } from '#test/control-plane/eventually.ts';
 import { Kubelet } from './kubelet.ts';
 
 const plane = useControlPlane({ fake: { injectServiceAccountToken: true } });
