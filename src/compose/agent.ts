@@ -3,6 +3,7 @@ import { release } from 'node:os';
 import type { AgentOptions } from '#config/agent-options.ts';
 import { kubernetesVersion, nodeletVersion } from '#config/version.ts';
 import { PodChanges } from '#cri/events.ts';
+import { OrphanShims } from '#cri/containerd/orphan-shims.ts';
 import { connect } from '#cri/grpc/connect.ts';
 import { systemClock } from '#host/clock.ts';
 import { ensureDir } from '#host/files.ts';
@@ -88,7 +89,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     ...(options.imageServiceEndpoint === undefined ? {} : { imageEndpoint: options.imageServiceEndpoint }),
     signal,
   });
-  const { runtime, version } = connection;
+  const { runtime, version, containerd } = connection;
   log.info(
     { runtime: version.runtimeName, version: version.runtimeVersion },
     'the container runtime answers',
@@ -198,7 +199,16 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     clock,
     log,
   });
+  const shims =
+    containerd &&
+    new OrphanShims({
+      api: containerd,
+      endpoint: plan.endpoint,
+      clock,
+      log: log.child({ component: 'runtime' }),
+    });
   const onChange = (uid: string): void => {
+    shims?.lookSoon();
     if (pods.workers.has(uid)) pods.workers.markDirty(uid);
     else housekeeping.lookSoon();
   };
@@ -242,7 +252,11 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     logger: log.child({ component: 'socket' }),
   });
   await server.start();
-  const background = [changes.run(stopping.signal), rotator.run(stopping.signal)];
+  const background = [
+    changes.run(stopping.signal),
+    rotator.run(stopping.signal),
+    shims?.run(stopping.signal),
+  ];
   await sources.start((wanted) => {
     pods.workers.setDesired(wanted);
     api?.mirrors.setDesired(wanted, sources.isCompleteFor('file'));
