@@ -23,6 +23,7 @@ import { SourceMux } from '#kubelet/source-mux.ts';
 import type { AdoptUid, PodSource } from '#kubelet/sources/source.ts';
 import { adoptableUid, findPods } from '#kubelet/runtime-pods.ts';
 import type { Logger } from '#lib/logger.ts';
+import type { Node } from '#lib/kube/types.ts';
 import { LocalServer } from '#server/local-server.ts';
 import { ensureRshared } from '#volumes/shared-root.ts';
 import { composeApiPods } from './api-pods.ts';
@@ -50,6 +51,8 @@ export interface AgentPlan {
   /** Of the agent's own process. */
   oomScoreAdj: number;
   credentialProviders: CredentialProviders | undefined;
+  /** Called with each version of the Node object that the API server has. */
+  onNode?: (node: Node | undefined) => void;
   /** What /configz shows. */
   configuration: Readonly<Record<string, unknown>> | undefined;
   signal: AbortSignal;
@@ -110,7 +113,11 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
   const api =
     cluster &&
     composeApiPods(
-      { ...cluster.api, nodeUid: () => node.agent.node().metadata?.uid },
+      {
+        ...cluster.api,
+        nodeUid: () => node.agent.node().metadata?.uid,
+        ...(cluster.offlineStart === undefined ? {} : { offlineStart: cluster.offlineStart }),
+      },
       options.nodeName,
       (name) => pods.workers.hasName(name),
       clock,
@@ -149,6 +156,10 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     paths,
     events: pods.events.node,
     ...(cluster === undefined ? {} : { cluster: { client: cluster.api.client, nodes: cluster.nodes } }),
+    onNode: (object) => {
+      api?.mirrors.nodeChanged();
+      plan.onNode?.(object);
+    },
     startedAt,
     clock,
     log,

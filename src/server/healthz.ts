@@ -29,7 +29,7 @@ interface Page {
 
 /** Upstream's answer: `ok`, or a line a check with what failed; all lines with `?verbose`. */
 export function healthPage(checks: readonly HealthCheck[], verbose: boolean): Page {
-  const results = checks.map(({ name, trouble }) => ({ name, trouble: trouble() }));
+  const results = checks.map((check) => ({ name: check.name, trouble: check.trouble() }));
   const lines = results.map(({ name, trouble }) =>
     trouble === undefined ? `[+]${name} ok` : `[-]${name} failed: ${trouble}`,
   );
