@@ -88,7 +88,12 @@ export async function joinCluster(
       { fieldSelector: `metadata.name=${options.nodeName}` },
       { signal },
     ),
-    services: api.informers.informer<Service>(resources.services, {}, { signal, trim: trimService }),
+    // Headless services have no address, so no variables.
+    services: api.informers.informer<Service>(
+      resources.services,
+      { fieldSelector: 'spec.clusterIP!=None' },
+      { signal, trim: trimService },
+    ),
     runtimeClasses: api.informers.informer<RuntimeClass>(resources.runtimeClasses, {}, { signal }),
     stop: async () => {
       ended.abort(new Error('the agent stops'));
