@@ -13,6 +13,8 @@ export interface Instance extends EndedInstance {
   /** kubelet's hash of image and name; undefined where only the record remembers. */
   hash: string | undefined;
   createdAt: number;
+  /** The user that its first process got; undefined where the runtime doesn't say. */
+  user?: NonNullable<ContainerStatus['user']>;
 }
 
 export interface ContainerView {
@@ -62,6 +64,7 @@ function fromRuntime({ sandboxId, status }: ObservedContainer): Instance {
     image: status.image.userSpecifiedImage || status.image.image,
     imageRef: status.imageRef,
     imageId: status.imageId,
+    ...(status.user === undefined ? {} : { user: status.user }),
   };
 }
 

@@ -35,6 +35,8 @@ export interface StarterParts {
   paths: Paths;
   hostIps: readonly string[];
   seccompDefault: boolean;
+  /** Paths of this machine that containers don't see, besides the fixed ones. */
+  maskedPaths?: readonly string[];
   resourcesOf(pod: AgentPod, container: Container): LinuxResources;
 }
 
@@ -168,6 +170,7 @@ export class ContainerStarter {
         resources,
         paths,
         seccompDefault,
+        maskedPaths: this.#parts.maskedPaths ?? [],
       }),
       sandbox: sandboxConfig(pod, {
         attempt: sandbox.metadata.attempt,

@@ -24,6 +24,7 @@ export interface ContainerConfigInputs {
   resources: LinuxResources;
   paths: Paths;
   seccompDefault: boolean;
+  maskedPaths: readonly string[];
 }
 
 /** A container in CRI's terms. Throws ContainerConfigError with what to mend. */
@@ -49,6 +50,7 @@ export function containerConfig(inputs: ContainerConfigInputs): ContainerConfig 
       securityContext: containerSecurityContext(pod, container, inputs.image, {
         seccompRoot: join(inputs.paths.root, 'seccomp'),
         seccompDefault: inputs.seccompDefault,
+        maskedPaths: inputs.maskedPaths,
       }),
     },
   };

@@ -77,6 +77,7 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
     ready: view.kind === 'init' ? state.terminated?.exitCode === 0 : running,
     started: running,
     restartCount: current.attempt,
+    ...(current.user === undefined ? {} : { user: { linux: { ...current.user } } }),
   };
 }
 
