@@ -1,6 +1,7 @@
 import type { PodSandboxStatus } from '#cri/types.ts';
 import { prefetchImage } from './decide-start.ts';
 import { type Decision, type PodState, SANDBOX, SETUP, heldUp } from './decision.ts';
+import { isInitKind } from './instances.ts';
 import { restartPolicyOf } from './restart-policy.ts';
 import { killRunning, specGrace, stopSandboxes } from './stopping.ts';
 
@@ -34,8 +35,9 @@ export function decideSandbox(state: PodState, decision: Decision): void {
   }
   if (heldUp(state, decision, SETUP) || heldUp(state, decision, SANDBOX)) return;
   // Images come while the sandbox is made: of the containers that are first to start in it.
-  const init = state.containers.find((view) => view.kind !== 'app');
-  for (const view of init === undefined ? state.containers : [init]) prefetchImage(state, view, decision);
+  const init = state.containers.find(isInitKind);
+  const apps = state.containers.filter((view) => view.kind === 'app');
+  for (const view of init === undefined ? apps : [init]) prefetchImage(state, view, decision);
   if (!state.isSetUp) decision.steps.push({ kind: 'setUp' });
   const attempt = 1 + Math.max(-1, ...state.sandboxes.map((sandbox) => sandbox.metadata.attempt));
   decision.steps.push({ kind: 'createSandbox', attempt });

@@ -10,7 +10,7 @@ export function restartPolicyOf(pod: AgentPod, view: ContainerView): Policy {
 
 /** Whether a container that ended with `exitCode` is to run again. */
 export function restartsAfter(pod: AgentPod, view: ContainerView, exitCode: number): boolean {
-  if (view.kind === 'init' && exitCode === 0) return false;
+  if (view.kind === 'ephemeral' || (view.kind === 'init' && exitCode === 0)) return false;
   for (const rule of view.spec.restartPolicyRules ?? []) {
     const values = rule.exitCodes?.values ?? [];
     const listed = values.includes(exitCode);

@@ -12,6 +12,7 @@ import { type Paths, containerLogLink, containerLogPath, podLogDir } from '../pa
 import { containerConfig } from '../spec/container-config.ts';
 import { ContainerConfigError } from '../spec/config-error.ts';
 import { expand } from '../spec/expansion.ts';
+import { pidTarget } from './pid-target.ts';
 import { sandboxConfig } from '../spec/sandbox-config.ts';
 import { containerSubject } from './decision.ts';
 import { allContainers } from './instances.ts';
@@ -168,6 +169,7 @@ export class ContainerStarter {
           ? await messages.prepare(pod, container, step.attempt)
           : undefined,
         resources,
+        pidTarget: pidTarget(context, container),
         paths,
         seccompDefault,
         maskedPaths: this.#parts.maskedPaths ?? [],
