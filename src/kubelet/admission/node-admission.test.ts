@@ -288,3 +288,15 @@ describe('AppArmor', () => {
     expect(judged(asking('pod', {}), 'not enabled')).toEqual({ admitted: true });
   });
 });
+
+test('a pod whose containers are all to restart together is refused: the node doesn’t declare that feature', () => {
+  const pod = makePod('pod', {
+    containers: [
+      {
+        restartPolicy: 'Never',
+        restartPolicyRules: [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [1] } }],
+      },
+    ],
+  });
+  expect(verdictOf(pod)).toMatchObject({ admitted: false, reason: 'PodFeatureUnsupported' });
+});

@@ -87,6 +87,15 @@ function neverFits({ metadata, spec }: AgentPod, node: Node | undefined): Reject
       'SupplementalGroupsPolicy=Strict is not supported in this node',
     );
   }
+  const rules = [...spec.containers, ...(spec.initContainers ?? [])].flatMap(
+    ({ restartPolicyRules = [] }) => restartPolicyRules,
+  );
+  if (rules.some(({ action }) => action === 'RestartAllContainers')) {
+    return rejected(
+      'PodFeatureUnsupported',
+      'Pod requires node features that are not available: RestartAllContainersOnContainerExits',
+    );
+  }
   if ((spec.resourceClaims?.length ?? 0) > 0) {
     // Starting such a pod without its devices would be worse than not starting it.
     return rejected(

@@ -48,8 +48,12 @@ export function decideSandbox(state: PodState, decision: Decision): void {
   });
 }
 
-/** Whether a container that may run only once has run in an earlier sandbox: then the pod can't begin anew. */
+/**
+ * Whether a container of a pod that runs only once has run in an earlier sandbox: then the pod can't begin anew. In a pod
+ * that goes on, a container with a policy `Never` of its own stays ended, and the others run again.
+ */
 function ranOnceForAll(state: PodState): boolean {
+  if (state.pod.spec.restartPolicy !== 'Never') return false;
   return state.containers.some(
     (view) =>
       view.kind === 'app' && view.current !== undefined && restartPolicyOf(state.pod, view) === 'Never',
