@@ -141,6 +141,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
       fail: (uid, terminal) => pods.workers.fail(uid, terminal),
       events: { event: (...args) => pods.events.event(...args) },
       sysctls,
+      appArmorTrouble: machine.security.appArmor ? undefined : 'AppArmor is not enabled on the host',
     }),
     forwardEvent: api && ((event) => api.events.send(event)),
     credentialProviders: plan.credentialProviders,

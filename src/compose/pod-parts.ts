@@ -2,6 +2,7 @@
 import type { AgentOptions } from '#config/agent-options.ts';
 import { PodCgroupManager } from '#cgroups/manager.ts';
 import type { CgroupLimits } from '#cgroups/pod-limits.ts';
+import type { NodeResources } from '#cgroups/compute.ts';
 import { containerResources, overheadResources, sandboxResources } from '#cgroups/compute.ts';
 import type { RuntimeConnection } from '#cri/grpc/connect.ts';
 import { listDir, readText, removeOwnTree, ensureDir } from '#host/files.ts';
@@ -63,6 +64,8 @@ export interface PodParts {
 export interface PodSettings {
   backoffLimits: BackoffLimits;
   seccompDefault: boolean;
+  singleProcessOomKill: boolean;
+  swapBehavior: 'NoSwap' | 'LimitedSwap';
   verificationPolicy: VerificationPolicyName;
   verificationAllowlist: readonly string[];
   /** undefined: the image manager's own cap. */
@@ -72,6 +75,8 @@ export interface PodSettings {
 export const defaultPodSettings: PodSettings = {
   backoffLimits: CRASH_BACKOFF,
   seccompDefault: false,
+  singleProcessOomKill: false,
+  swapBehavior: 'NoSwap',
   verificationPolicy: 'NeverVerifyPreloadedImages',
   verificationAllowlist: [],
   maxParallelPulls: undefined,
@@ -98,6 +103,11 @@ export interface PodPlan {
 export function composePods(plan: PodPlan): PodParts {
   const { options, settings, machine, driver, nodeAllocatable, paths, clock, log, supplies } = plan;
   const { runtime, images: imageService, version } = plan.connection;
+  const resources: NodeResources = {
+    ...machine.resources,
+    singleProcessOomKill: settings.singleProcessOomKill,
+    swap: { behavior: settings.swapBehavior, capacityBytes: machine.facts.swapBytes },
+  };
   const events = new EventLog(clock, log.child({ component: 'pods' }), options.nodeName, plan.forwardEvent);
   const records = new RecordStore(paths, log);
   const cgroups = new PodCgroupManager({
@@ -166,15 +176,16 @@ export function composePods(plan: PodPlan): PodParts {
     }),
     hostIps: machine.addresses,
     seccompDefault: settings.seccompDefault,
-    resourcesOf: (pod, container) => containerResources(pod, container, machine.resources),
+    maskedPaths: machine.security.maskedPaths,
+    resourcesOf: (pod, container) => containerResources(pod, container, resources),
   });
   const executor = new StepExecutor({
     ...common,
     references,
     handlers: new RuntimeHandlers(supplies.runtimeClasses),
     sandboxResourcesOf: (pod) => ({
-      resources: sandboxResources(pod, machine.resources),
-      overhead: overheadResources(pod, machine.resources),
+      resources: sandboxResources(pod, resources),
+      overhead: overheadResources(pod, resources),
     }),
     volumes,
     cgroups,

@@ -1,7 +1,7 @@
 import type { PodSandboxStatus } from '#cri/types.ts';
 import { decideStart } from './decide-start.ts';
 import type { Decision, PodState } from './decision.ts';
-import type { ContainerView, Instance } from './instances.ts';
+import { type ContainerView, type Instance, isInitKind } from './instances.ts';
 import { isEdited, replaceEdited } from './replace-edited.ts';
 import { restartsAfter } from './restart-policy.ts';
 import { killOne } from './stopping.ts';
@@ -13,7 +13,7 @@ import { killOne } from './stopping.ts';
  * A new sandbox begins from the start: only what ran in `sandbox` counts.
  */
 export function decideInit(state: PodState, sandbox: PodSandboxStatus, decision: Decision): boolean {
-  const views = state.containers.filter((view) => view.kind !== 'app');
+  const views = state.containers.filter(isInitKind);
   const here = (view: ContainerView): Instance | undefined =>
     view.current?.sandboxId === sandbox.id ? view.current : undefined;
   const initialized =

@@ -2,6 +2,7 @@ import { containerHash } from './container-hash.ts';
 import { deadlineOf } from './deadline.ts';
 import { decideApps } from './decide-apps.ts';
 import { decideEnd, decideTerminal, terminalOf } from './decide-end.ts';
+import { decideEphemeral } from './decide-ephemeral.ts';
 import { decideInit } from './decide-init.ts';
 import { currentSandbox, decideSandbox } from './decide-sandbox.ts';
 import {
@@ -46,6 +47,7 @@ export function decide(state: PodState): Decision {
     decision.steps.push(...strays);
     return decision;
   }
+  decideEphemeral(state, sandbox, decision);
   const initialized = decideInit(state, sandbox, decision);
   if (initialized) {
     decision.initializedIn = sandbox.id;

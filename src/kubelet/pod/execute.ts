@@ -16,6 +16,7 @@ import type { PodContext } from './pod-context.ts';
 import type { PodCgroups, PodDirectories, PodVolumes } from './ports.ts';
 import type { ContainerStarter, StarterParts } from './start-container.ts';
 import { filedUnder } from './step-failure.ts';
+import { requireUserNamespaces } from './user-namespaces.ts';
 import type { Step, StepKind, StepOf } from './steps.ts';
 
 export interface ExecutorParts extends Pick<
@@ -128,6 +129,7 @@ export class StepExecutor {
     await filedUnder(SANDBOX, 'FailedCreatePodSandBox', async () => {
       const { handler, warning } = this.#parts.handlers.handlerOf(pod);
       if (warning !== undefined) this.#parts.events.event(pod, 'Warning', 'UnsupportedField', warning);
+      await requireUserNamespaces(pod, handler, this.#runtime);
       const dns = podDns(pod, await this.#parts.dns());
       for (const { reason, message } of dns.warnings)
         this.#parts.events.event(pod, 'Warning', reason, message);

@@ -5,7 +5,7 @@ import { type AgentPod, fullName } from '#lib/kube/types.ts';
 import type { Wait } from '#lib/kube/wait.ts';
 import type { Logger } from '#lib/logger.ts';
 import { type Admission, admitsAll } from '../admission.ts';
-import { asksForLook, endingOf, graceOf, isApiPod, lasting, terminalInApi } from './api-pod.ts';
+import { asksForLook, endingOf, graceOf, isApiPod, lasting, mayMountMore, terminalInApi } from './api-pod.ts';
 import type { Ending } from './decision.ts';
 import { type PodContext, newContext } from './pod-context.ts';
 import { PodNames } from './pod-names.ts';
@@ -264,6 +264,7 @@ export class PodWorkers {
     const before = context.pod;
     if (before === wanted) return;
     const { uid } = wanted.metadata;
+    if (mayMountMore(before, wanted)) context.setUp = undefined;
     context.pod = wanted;
     context.record.pod = lasting(wanted);
     if (asksForLook(before, wanted)) this.#queue.add(uid);

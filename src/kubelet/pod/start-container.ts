@@ -12,6 +12,7 @@ import { type Paths, containerLogLink, containerLogPath, podLogDir } from '../pa
 import { containerConfig } from '../spec/container-config.ts';
 import { ContainerConfigError } from '../spec/config-error.ts';
 import { expand } from '../spec/expansion.ts';
+import { pidTarget } from './pid-target.ts';
 import { sandboxConfig } from '../spec/sandbox-config.ts';
 import { containerSubject } from './decision.ts';
 import { allContainers } from './instances.ts';
@@ -35,6 +36,8 @@ export interface StarterParts {
   paths: Paths;
   hostIps: readonly string[];
   seccompDefault: boolean;
+  /** Paths of this machine that containers don't see, besides the fixed ones. */
+  maskedPaths?: readonly string[];
   resourcesOf(pod: AgentPod, container: Container): LinuxResources;
 }
 
@@ -166,8 +169,10 @@ export class ContainerStarter {
           ? await messages.prepare(pod, container, step.attempt)
           : undefined,
         resources,
+        pidTarget: pidTarget(context, container),
         paths,
         seccompDefault,
+        maskedPaths: this.#parts.maskedPaths ?? [],
       }),
       sandbox: sandboxConfig(pod, {
         attempt: sandbox.metadata.attempt,

@@ -1,5 +1,12 @@
 import { join } from 'node:path';
-import type { ContainerConfig, Image, LinuxResources, Mount, MountPropagation } from '#cri/types.ts';
+import type {
+  ContainerConfig,
+  ContainerSecurityContext,
+  Image,
+  LinuxResources,
+  Mount,
+  MountPropagation,
+} from '#cri/types.ts';
 import type { AgentPod, Container, VolumeMount } from '#lib/kube/types.ts';
 import { type Paths, containerLogPath } from '../paths.ts';
 import { containerAnnotations, containerLabels } from '../pod/labels.ts';
@@ -22,8 +29,11 @@ export interface ContainerConfigInputs {
   /** The file on the host that becomes terminationMessagePath; undefined for none. */
   terminationMessageFile: string | undefined;
   resources: LinuxResources;
+  /** The ID of the container whose process namespace it joins, unless the pod has one for all. */
+  pidTarget?: string | undefined;
   paths: Paths;
   seccompDefault: boolean;
+  maskedPaths: readonly string[];
 }
 
 /** A container in CRI's terms. Throws ContainerConfigError with what to mend. */
@@ -46,12 +56,22 @@ export function containerConfig(inputs: ContainerConfigInputs): ContainerConfig 
     tty: container.tty === true,
     linux: {
       resources: inputs.resources,
-      securityContext: containerSecurityContext(pod, container, inputs.image, {
-        seccompRoot: join(inputs.paths.root, 'seccomp'),
-        seccompDefault: inputs.seccompDefault,
-      }),
+      securityContext: withTarget(
+        inputs.pidTarget,
+        containerSecurityContext(pod, container, inputs.image, {
+          seccompRoot: join(inputs.paths.root, 'seccomp'),
+          seccompDefault: inputs.seccompDefault,
+          maskedPaths: inputs.maskedPaths,
+        }),
+      ),
     },
   };
+}
+
+function withTarget(id: string | undefined, context: ContainerSecurityContext): ContainerSecurityContext {
+  const { namespaceOptions } = context;
+  if (id === undefined || namespaceOptions.pid !== 'CONTAINER') return context;
+  return { ...context, namespaceOptions: { ...namespaceOptions, pid: 'TARGET', targetId: id } };
 }
 
 function mounts(inputs: ContainerConfigInputs): Mount[] {

@@ -2,7 +2,8 @@ import type { DNSConfig, LinuxResources, PodSandboxConfig, PortMapping, Protocol
 import type { AgentPod } from '#lib/kube/types.ts';
 import { type Paths, podLogDir } from '../paths.ts';
 import { sandboxAnnotations, sandboxLabels } from '../pod/labels.ts';
-import { namespaceOptions, selinuxOptions, supplementalGroups } from './security-context.ts';
+import { normalizedSysctl } from '../admission/sysctls.ts';
+import { groupsPolicy, namespaceOptions, selinuxOptions, supplementalGroups } from './security-context.ts';
 
 /** Linux cuts host names at 64 bytes; DNS labels at 63. */
 const MAX_HOSTNAME = 63;
@@ -48,8 +49,15 @@ export function sandboxConfig(
 ): PodSandboxConfig {
   const { metadata, spec } = pod;
   const security = spec.securityContext ?? {};
-  const containers = [...(spec.initContainers ?? []), ...spec.containers];
-  const sysctls = Object.fromEntries((security.sysctls ?? []).map(({ name, value }) => [name, value]));
+  const containers = [
+    ...(spec.initContainers ?? []),
+    ...spec.containers,
+    ...(spec.ephemeralContainers ?? []),
+  ];
+  // Runtimes know the names with dots only.
+  const sysctls = Object.fromEntries(
+    (security.sysctls ?? []).map(({ name, value }) => [normalizedSysctl(name), value]),
+  );
   const hostNetwork = spec.hostNetwork === true;
   return {
     metadata: {
@@ -74,6 +82,7 @@ export function sandboxConfig(
         // The sandbox itself never needs more than this, whatever its containers need.
         seccomp: { profileType: 'RuntimeDefault' },
         supplementalGroups: supplementalGroups(pod),
+        ...groupsPolicy(pod),
         ...(security.runAsUser === undefined ? {} : { runAsUser: security.runAsUser }),
         ...(security.runAsGroup === undefined ? {} : { runAsGroup: security.runAsGroup }),
         ...selinuxOptions(security.seLinuxOptions),

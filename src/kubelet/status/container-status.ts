@@ -47,6 +47,8 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
   const { runtimeName } = context;
   const waiting = context.waiting.get(spec.name);
   const common = { name: spec.name, ...volumeMountStatuses(view) };
+  // Upstream never calls an ephemeral container ready, nor says whether it has started.
+  const counts = view.kind !== 'ephemeral';
   if (current === undefined) {
     const state = unseenState(view, context, waiting);
     return {
@@ -56,7 +58,7 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
       state,
       lastState: {},
       ready: state.terminated?.exitCode === 0,
-      started: false,
+      ...(counts ? { started: false } : {}),
       restartCount: 0,
     };
   }
@@ -74,9 +76,10 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
     containerID: containerId(runtimeName, current.id),
     state: overlaid ? { waiting: { ...waiting } } : state,
     lastState: last,
-    ready: view.kind === 'init' ? state.terminated?.exitCode === 0 : running,
-    started: running,
+    ready: view.kind === 'init' ? state.terminated?.exitCode === 0 : counts && running,
+    ...(counts ? { started: running } : {}),
     restartCount: current.attempt,
+    ...(current.user === undefined ? {} : { user: { linux: { ...current.user } } }),
   };
 }
 

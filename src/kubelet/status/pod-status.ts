@@ -3,7 +3,7 @@ import { podQosClass } from '#lib/kube/qos.ts';
 import type { AgentPod, ContainerStatus, PodCondition, PodStatus } from '#lib/kube/types.ts';
 import { isApiPod, isTerminalPhase } from '../pod/api-pod.ts';
 import type { WaitingReason } from '../pod/decision.ts';
-import type { ContainerView } from '../pod/instances.ts';
+import type { ContainerKind, ContainerView } from '../pod/instances.ts';
 import type { PodRecord } from '../pod/record.ts';
 import { podConditions } from './conditions.ts';
 import { containerStatus } from './container-status.ts';
@@ -35,13 +35,14 @@ export interface StatusInputs {
 export function podStatus(inputs: StatusInputs): PodStatus {
   const { pod, containers, record, previous, hostIps } = inputs;
   const statuses = containerStatuses(inputs);
-  const of = (init: boolean): ContainerStatus[] =>
+  const of = (...kinds: ContainerKind[]): ContainerStatus[] =>
     containers
-      .filter((view) => (view.kind !== 'app') === init)
+      .filter(({ kind }) => kinds.includes(kind))
       .flatMap((view) => statuses.get(view.spec.name) ?? []);
   const outcome = outcomeOf(inputs, statuses);
   const ips = podIps(inputs);
-  const initContainerStatuses = of(true);
+  const initContainerStatuses = of('init', 'sidecar');
+  const ephemeralContainerStatuses = of('ephemeral');
   const now = apiTime(inputs.now);
   const generation = Math.max(pod.metadata.generation ?? 0, previous?.observedGeneration ?? 0);
   return {
@@ -64,7 +65,8 @@ export function podStatus(inputs: StatusInputs): PodStatus {
     ...(ips[0] === undefined ? {} : { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
     ...(record === undefined ? {} : { startTime: record.startTime }),
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
-    containerStatuses: of(false),
+    containerStatuses: of('app'),
+    ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses }),
     qosClass: podQosClass(pod),
   };
 }

@@ -105,6 +105,7 @@ export class BareCalls {
       }),
       paths,
       seccompDefault: false,
+      maskedPaths: [],
     });
     return { sandbox: { ...sandbox, labels: {} }, container: { ...config, labels: {} } };
   }
