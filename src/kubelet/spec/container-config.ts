@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import type { ContainerConfig, Image, LinuxResources, Mount, MountPropagation } from '#cri/types.ts';
+import type { ContainerConfig, Device, Image, LinuxResources, Mount, MountPropagation } from '#cri/types.ts';
 import type { AgentPod, Container, VolumeMount } from '#lib/kube/types.ts';
 import { type Paths, containerLogPath } from '../paths.ts';
 import { containerAnnotations, containerLabels } from '../pod/labels.ts';
 import type { HostVolume } from '../pod/ports.ts';
 import { ContainerConfigError } from './config-error.ts';
 import { expand } from './expansion.ts';
-import { containerSecurityContext } from './security-context.ts';
+import { containerSecurityContext, volumeGroups } from './security-context.ts';
 
 export interface ContainerConfigInputs {
   pod: AgentPod;
@@ -37,7 +37,7 @@ export function containerConfig(inputs: ContainerConfigInputs): ContainerConfig 
     workingDir: container.workingDir ?? '',
     envs: [...variables].map(([key, value]) => ({ key, value })),
     mounts: mounts(inputs),
-    devices: [],
+    devices: devices(inputs),
     labels: containerLabels(pod, container),
     annotations: containerAnnotations(pod, container, attempt),
     logPath: containerLogPath(container.name, attempt),
@@ -49,6 +49,7 @@ export function containerConfig(inputs: ContainerConfigInputs): ContainerConfig 
       securityContext: containerSecurityContext(pod, container, inputs.image, {
         seccompRoot: join(inputs.paths.root, 'seccomp'),
         seccompDefault: inputs.seccompDefault,
+        volumeGroups: volumeGroups(inputs.volumes),
       }),
     },
   };
@@ -76,6 +77,23 @@ function mounts(inputs: ContainerConfigInputs): Mount[] {
     result.push({ containerPath: absolute(messagePath), hostPath: terminationMessageFile, readonly: false });
   }
   return result;
+}
+
+/** Raw block volumes; of what is mounted as a device, its node in the pod's /dev. */
+function devices({ container, volumes }: ContainerConfigInputs): Device[] {
+  return (container.volumeDevices ?? []).map(({ name, devicePath }, index) => {
+    const volume = volumes.get(name);
+    if (volume?.isDevice !== true) {
+      throw new ContainerConfigError(
+        `volumeDevices[${index}]: volume ${JSON.stringify(name)} is not a raw block volume: its claim needs volumeMode Block`,
+      );
+    }
+    return {
+      containerPath: absolute(devicePath),
+      hostPath: volume.hostPath,
+      permissions: volume.readOnly ? 'r' : 'mrw',
+    };
+  });
 }
 
 const absolute = (path: string): string => (path.startsWith('/') ? path : `/${path}`);

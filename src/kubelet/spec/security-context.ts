@@ -7,6 +7,7 @@ import type {
 } from '#cri/types.ts';
 import type { Image } from '#cri/types.ts';
 import type { AgentPod, Container, SecurityContext } from '#lib/kube/types.ts';
+import type { HostVolume } from '../pod/ports.ts';
 import { ContainerConfigError } from './config-error.ts';
 
 const MASKED_PATHS = [
@@ -48,14 +49,19 @@ function effective(pod: AgentPod, container: Container): SecurityContext {
   return { ...inherited, ...container.securityContext };
 }
 
-/** Linux groups that the pod asks for: fsGroup first, as upstream. */
-export function supplementalGroups(pod: AgentPod): number[] {
+/** Linux groups that the pod asks for, fsGroup first, as upstream, and last those that its volumes need. */
+export function supplementalGroups(pod: AgentPod, ofVolumes: readonly number[] = []): number[] {
   const context = pod.spec.securityContext;
-  return [
+  const own = [
     ...(context?.fsGroup === undefined ? [] : [context.fsGroup]),
     ...(context?.supplementalGroups ?? []),
   ];
+  return [...own, ...ofVolumes.filter((group) => !own.includes(group))];
 }
+
+export const volumeGroups = (volumes: ReadonlyMap<string, HostVolume>): number[] => [
+  ...new Set([...volumes.values()].flatMap(({ groups = [] }) => groups)),
+];
 
 export const selinuxOptions = (options: SELinuxOptions | undefined): { selinuxOptions?: SELinuxOptions } =>
   options === undefined ? {} : { selinuxOptions: { ...options } };
@@ -127,7 +133,7 @@ export function containerSecurityContext(
   pod: AgentPod,
   container: Container,
   image: Image,
-  options: { seccompRoot: string; seccompDefault: boolean },
+  options: { seccompRoot: string; seccompDefault: boolean; volumeGroups?: readonly number[] },
 ): ContainerSecurityContext {
   const context = effective(pod, container);
   verifyNonRoot(context, image, container.name);
@@ -139,7 +145,7 @@ export function containerSecurityContext(
     privileged: context.privileged === true,
     readonlyRootfs: context.readOnlyRootFilesystem === true,
     noNewPrivs: context.allowPrivilegeEscalation === false,
-    supplementalGroups: supplementalGroups(pod),
+    supplementalGroups: supplementalGroups(pod, options.volumeGroups),
     ...(policy === undefined ? {} : { supplementalGroupsPolicy: policy as 'Merge' | 'Strict' }),
     maskedPaths: unmasked ? [] : MASKED_PATHS,
     readonlyPaths: unmasked ? [] : READONLY_PATHS,
