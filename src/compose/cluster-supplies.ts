@@ -15,5 +15,6 @@ export const clusterSupplies = (
   services,
   runtimeClasses,
   client: api.client,
+  storage: { client: api.client, node },
   allocatable: () => readAmounts(node().status?.allocatable, 'node status.allocatable'),
 });

@@ -8,6 +8,7 @@ import type { RuntimeConnection } from '#cri/grpc/connect.ts';
 import { listDir, readText, removeOwnTree, ensureDir } from '#host/files.ts';
 import { readMounts } from '#host/mounts.ts';
 import type { Admission } from '#kubelet/admission.ts';
+import { matchesTerms } from '#kubelet/admission/node-selector.ts';
 import { EventLog } from '#kubelet/events.ts';
 import { BlockedDirectoryError } from '#kubelet/gc/blocked-directory.ts';
 import { removePodDir } from '#kubelet/gc/pod-directories.ts';
@@ -38,9 +39,14 @@ import type { Clock } from '#lib/clock.ts';
 import type { AgentPod, Event } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
 import { PriorityGate } from '#lib/priority-gate.ts';
+import type { ClaimSources } from '#volumes/claims/bound-volume.ts';
+import { claimPlugins } from '#volumes/claims/claim-volume.ts';
 import { objectPlugins } from '#volumes/object-volumes.ts';
 import { localPlugins } from '#volumes/plugins.ts';
 import { PodVolumeManager } from '#volumes/pod-volumes.ts';
+import { hostPathKind } from '#volumes/sources/host-path.ts';
+import { LocalKind } from '#volumes/sources/local.ts';
+import { nfsKind } from '#volumes/sources/nfs.ts';
 import { prepareSubPath } from '#volumes/sub-path.ts';
 import type { Machine } from './machine.ts';
 import { type PodSupplies, composeReferences } from './pod-references.ts';
@@ -124,14 +130,21 @@ export function composePods(plan: PodPlan): PodParts {
     allocatableMemoryBytes: () => machine.resources.memoryCapacityBytes,
     noswap: machine.tmpfsNoswap,
   };
+  const volumeLog = log.child({ component: 'volumes' });
+  const fsGroup = { clock, events };
   const volumes = new PodVolumeManager({
     root: paths.root,
     plugins: [
       ...localPlugins(memory),
+      ...claimPlugins({
+        root: paths.root,
+        claims: claimSources(supplies),
+        kinds: [new LocalKind({ root: paths.root, ...fsGroup, logger: volumeLog }), hostPathKind, nfsKind],
+      }),
       ...objectPlugins({ objects, tokens, allocatable }, { ...memory, clock }),
     ],
     clock,
-    logger: log.child({ component: 'volumes' }),
+    logger: volumeLog,
   });
   const imageLog = log.child({ component: 'images' });
   const images = new ImageManager({
@@ -226,6 +239,9 @@ export function composePods(plan: PodPlan): PodParts {
   references.onDirty((uid) => (uid === undefined ? workers.markAllDirty() : workers.markDirty(uid)));
   return { workers, images, events, records, volumes, cgroups };
 }
+
+const claimSources = ({ storage }: PodSupplies): ClaimSources | undefined =>
+  storage && { client: storage.client, matchesNode: (terms) => matchesTerms(terms, storage.node()) };
 
 function podDirectories(paths: Paths, volumes: PodVolumeManager): PodDirectories {
   return {

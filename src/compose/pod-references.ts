@@ -8,6 +8,7 @@ import type { Clock } from '#lib/clock.ts';
 import type { KubeClient } from '#lib/kube/client.ts';
 import { Quantity } from '#lib/kube/quantity.ts';
 import type { ResourceAmounts } from '#lib/kube/resources.ts';
+import type { Node } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
 import type { Machine } from './machine.ts';
 
@@ -18,8 +19,15 @@ export interface PodSupplies {
   runtimeClasses?: RuntimeClassLister;
   /** For tokens of service accounts. */
   client?: Pick<KubeClient, 'create'>;
+  /** For claims and what is behind them. */
+  storage?: StorageSupplies;
   /** What pods may use of this node; all that the machine has unless given. */
   allocatable?: () => ResourceAmounts;
+}
+
+export interface StorageSupplies {
+  client: Pick<KubeClient, 'get' | 'replace' | 'patch'>;
+  node(): Node;
 }
 
 /** For an agent without an API server: whatever needs one is refused by name. */

@@ -8,6 +8,7 @@ import type { RuntimeHandlers } from '../objects/runtime-handlers.ts';
 import { type Paths, containerLogLink, podLogDir } from '../paths.ts';
 import { type NodeDns, podDns } from '../spec/dns.ts';
 import { type SandboxResources, sandboxConfig } from '../spec/sandbox-config.ts';
+import { volumeGroups } from '../spec/security-context.ts';
 import { REMOVAL, SANDBOX, SETUP, VOLUMES } from './decision.ts';
 import type { ContainerKiller } from './kill-containers.ts';
 import { CONTAINER_NAME_LABEL } from './labels.ts';
@@ -139,6 +140,7 @@ export class StepExecutor {
         dns: dns.config,
         paths: this.#paths,
         resources: this.#parts.sandboxResourcesOf(pod),
+        volumeGroups: volumeGroups(setUp.volumes),
       });
       await this.#parts.gate.run(context.priority, signal, () =>
         this.#runtime.runPodSandbox(config, handler),

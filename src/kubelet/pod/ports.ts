@@ -77,6 +77,10 @@ export interface HostVolume {
   hostPath: string;
   readOnly: boolean;
   selinuxRelabel: boolean;
+  /** Set where the volume is a raw block device, for `volumeDevices` only; `hostPath` is then the device. */
+  isDevice?: boolean;
+  /** Groups that the pod's processes need besides their own to use the volume. */
+  groups?: readonly number[];
 }
 
 export interface PodVolumes {

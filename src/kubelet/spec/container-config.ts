@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type {
   ContainerConfig,
   ContainerSecurityContext,
+  Device,
   Image,
   LinuxResources,
   Mount,
@@ -13,7 +14,7 @@ import { containerAnnotations, containerLabels } from '../pod/labels.ts';
 import type { HostVolume } from '../pod/ports.ts';
 import { ContainerConfigError } from './config-error.ts';
 import { expand } from './expansion.ts';
-import { containerSecurityContext } from './security-context.ts';
+import { containerSecurityContext, volumeGroups } from './security-context.ts';
 
 export interface ContainerConfigInputs {
   pod: AgentPod;
@@ -47,7 +48,7 @@ export function containerConfig(inputs: ContainerConfigInputs): ContainerConfig 
     workingDir: container.workingDir ?? '',
     envs: [...variables].map(([key, value]) => ({ key, value })),
     mounts: mounts(inputs),
-    devices: [],
+    devices: devices(inputs),
     labels: containerLabels(pod, container),
     annotations: containerAnnotations(pod, container, attempt),
     logPath: containerLogPath(container.name, attempt),
@@ -62,6 +63,7 @@ export function containerConfig(inputs: ContainerConfigInputs): ContainerConfig 
           seccompRoot: join(inputs.paths.root, 'seccomp'),
           seccompDefault: inputs.seccompDefault,
           maskedPaths: inputs.maskedPaths,
+          volumeGroups: volumeGroups(inputs.volumes),
         }),
       ),
     },
@@ -96,6 +98,23 @@ function mounts(inputs: ContainerConfigInputs): Mount[] {
     result.push({ containerPath: absolute(messagePath), hostPath: terminationMessageFile, readonly: false });
   }
   return result;
+}
+
+/** Raw block volumes; of what is mounted as a device, its node in the pod's /dev. */
+function devices({ container, volumes }: ContainerConfigInputs): Device[] {
+  return (container.volumeDevices ?? []).map(({ name, devicePath }, index) => {
+    const volume = volumes.get(name);
+    if (volume?.isDevice !== true) {
+      throw new ContainerConfigError(
+        `volumeDevices[${index}]: volume ${JSON.stringify(name)} is not a raw block volume: its claim needs volumeMode Block`,
+      );
+    }
+    return {
+      containerPath: absolute(devicePath),
+      hostPath: volume.hostPath,
+      permissions: volume.readOnly ? 'r' : 'mrw',
+    };
+  });
 }
 
 const absolute = (path: string): string => (path.startsWith('/') ? path : `/${path}`);

@@ -45,6 +45,7 @@ export function sandboxConfig(
     dns: DNSConfig | undefined;
     paths: Paths;
     resources?: SandboxResources;
+    volumeGroups?: readonly number[];
   },
 ): PodSandboxConfig {
   const { metadata, spec } = pod;
@@ -81,7 +82,7 @@ export function sandboxConfig(
         privileged: containers.some((container) => container.securityContext?.privileged === true),
         // The sandbox itself never needs more than this, whatever its containers need.
         seccomp: { profileType: 'RuntimeDefault' },
-        supplementalGroups: supplementalGroups(pod),
+        supplementalGroups: supplementalGroups(pod, options.volumeGroups),
         ...groupsPolicy(pod),
         ...(security.runAsUser === undefined ? {} : { runAsUser: security.runAsUser }),
         ...(security.runAsGroup === undefined ? {} : { runAsGroup: security.runAsGroup }),

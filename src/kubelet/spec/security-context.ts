@@ -2,6 +2,7 @@ import type { ContainerSecurityContext, Image, NamespaceOption, SELinuxOptions }
 import type { AgentPod, Container, SecurityContext } from '#lib/kube/types.ts';
 import { appArmorProfile, seccompProfile } from './profiles.ts';
 import { runAs, verifyNonRoot } from './run-as.ts';
+import type { HostVolume } from '../pod/ports.ts';
 
 const MASKED_PATHS = [
   '/proc/asound',
@@ -43,13 +44,14 @@ function effective(pod: AgentPod, container: Container): SecurityContext {
   return { ...inherited, ...(Object.fromEntries(own) as SecurityContext) };
 }
 
-/** Linux groups that the pod asks for: fsGroup first, as upstream. */
-export function supplementalGroups(pod: AgentPod): number[] {
+/** Linux groups that the pod asks for, fsGroup first, as upstream, and last those that its volumes need. */
+export function supplementalGroups(pod: AgentPod, ofVolumes: readonly number[] = []): number[] {
   const context = pod.spec.securityContext;
-  return [
+  const own = [
     ...(context?.fsGroup === undefined ? [] : [context.fsGroup]),
     ...(context?.supplementalGroups ?? []),
   ];
+  return [...own, ...ofVolumes.filter((group) => !own.includes(group))];
 }
 
 /** Whether the groups that the image gives the user count too (`Merge`); undefined: the runtime's default, Merge. */
@@ -57,6 +59,10 @@ export function groupsPolicy(pod: AgentPod): { supplementalGroupsPolicy?: 'Merge
   const policy = pod.spec.securityContext?.supplementalGroupsPolicy;
   return policy === undefined ? {} : { supplementalGroupsPolicy: policy as 'Merge' | 'Strict' };
 }
+
+export const volumeGroups = (volumes: ReadonlyMap<string, HostVolume>): number[] => [
+  ...new Set([...volumes.values()].flatMap(({ groups = [] }) => groups)),
+];
 
 export const selinuxOptions = (options: SELinuxOptions | undefined): { selinuxOptions?: SELinuxOptions } =>
   options === undefined ? {} : { selinuxOptions: { ...options } };
@@ -67,6 +73,8 @@ export interface SecuritySettings {
   seccompDefault: boolean;
   /** Paths of this machine that are hidden from containers besides the fixed ones. */
   maskedPaths: readonly string[];
+  /** Groups that volumes are readable for. */
+  volumeGroups?: readonly number[];
 }
 
 /** The security context of a container in CRI's terms. Throws ContainerConfigError with what to mend. */
@@ -85,7 +93,7 @@ export function containerSecurityContext(
     privileged: context.privileged === true,
     readonlyRootfs: context.readOnlyRootFilesystem === true,
     noNewPrivs: context.allowPrivilegeEscalation === false,
-    supplementalGroups: supplementalGroups(pod),
+    supplementalGroups: supplementalGroups(pod, settings.volumeGroups),
     ...groupsPolicy(pod),
     maskedPaths: unmasked ? [] : [...MASKED_PATHS, ...settings.maskedPaths],
     readonlyPaths: unmasked ? [] : READONLY_PATHS,
