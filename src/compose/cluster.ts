@@ -19,6 +19,7 @@ import { MetricsRegistry } from '#lib/metrics.ts';
 import { IdentityCredentials, credentialsOf } from './cluster-credentials.ts';
 
 export interface Cluster {
+  offlineStart: ClusterOptions['offlineStart'];
   api: KubeApi;
   identity: IdentityManager;
   /** This node alone. */
@@ -79,6 +80,7 @@ export async function joinCluster(
   const api = connectTo(credentials);
   const { signal } = ended;
   return {
+    offlineStart: cluster.offlineStart,
     api,
     identity,
     nodes: api.informers.informer<Node>(
