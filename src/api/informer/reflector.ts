@@ -16,6 +16,8 @@ export interface ReflectorContext {
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: InformerMetrics;
+  /** Milliseconds before the first repetition of what failed; 800 unless given, as upstream. */
+  readonly firstRetryMs?: number;
 }
 
 /** Takes what a reflector sees; must not throw. */
@@ -200,7 +202,8 @@ export class Reflector<T extends ApiObject> {
   }
 
   #freshDelays(): Iterator<number, void> {
-    return retryDelays(BACKOFF, this.#context.random);
+    const { random, firstRetryMs = BACKOFF.initialMs } = this.#context;
+    return retryDelays({ ...BACKOFF, initialMs: firstRetryMs }, random);
   }
 
   #delay(): number {

@@ -122,9 +122,9 @@ describe('one object', () => {
     client.lastList().fail(refusal(403, 'Forbidden'));
     await hold.settled(never);
     expect([hold.get().state, hold.trouble]).toMatchObject(['unknown', { status: 403 }]);
-    await clock.advance(800);
+    await clock.advance(200);
     client.lastList().fail(refusal(403, 'Forbidden'));
-    await clock.advance(1600);
+    await clock.advance(400);
     expect(changes).toBe(1);
     client.lastList().answer([object('a', '1')], '5');
     await settle();

@@ -11,7 +11,8 @@ export class SharedObjectWatches implements ObjectWatches {
   readonly #watched = new Map<string, WatchedObject<ApiObject>>();
 
   constructor(context: ReflectorContext) {
-    this.#context = context;
+    // A pod may be here before the server's authorizer knows that it names the object: its start waits for this.
+    this.#context = { firstRetryMs: 200, ...context };
   }
 
   /** How many objects are held. */
