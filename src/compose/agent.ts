@@ -156,7 +156,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
   pods.workers.setEarlier(found.values());
   const sources = new SourceMux([
     ...plan.sources((pod) => adoptableUid(found.values(), pod)),
-    ...(api === undefined ? [] : [api.source]),
+    ...(api === undefined ? [] : [api.source([...found.values()].map(({ record }) => record))]),
   ]);
   const stopping = new AbortController();
   const changes = new PodChanges({

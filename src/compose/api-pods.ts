@@ -3,7 +3,9 @@ import type { Admission } from '#kubelet/admission.ts';
 import { EventSink } from '#kubelet/event-sink/event-sink.ts';
 import { MirrorPods } from '#kubelet/mirror/mirror-pods.ts';
 import type { PodStatusSink } from '#kubelet/pod/ports.ts';
+import type { PodRecord } from '#kubelet/pod/record.ts';
 import { ApiPodSource, podsOfNode } from '#kubelet/sources/api-source.ts';
+import { type OfflineStart, offlinePods } from '#kubelet/sources/offline-pods.ts';
 import { StatusManager } from '#kubelet/status-manager/status-manager.ts';
 import type { Clock } from '#lib/clock.ts';
 import { type InformerFactory, type KubeClient, resources } from '#lib/kube/client.ts';
@@ -19,10 +21,13 @@ export interface ClusterOfPods {
   nodeUid(): string | undefined;
   /** Everything is admitted unless given. */
   admission?: Admission;
+  /** Pods that run again at the start though the API server is away; none unless given. */
+  offlineStart?: OfflineStart;
 }
 
 export interface ApiPods {
-  source: ApiPodSource;
+  /** `records`: what earlier agents knew of pods. */
+  source(records: Iterable<PodRecord | undefined>): ApiPodSource;
   /** Where the workers' statuses go. */
   statuses: PodStatusSink;
   mirrors: MirrorPods;
@@ -57,7 +62,14 @@ export function composeApiPods(
   });
   const events = new EventSink({ client, clock, log: log.child({ component: 'events' }) });
   return {
-    source: new ApiPodSource(pods, clock),
+    source: (records) => {
+      const { offlineStart } = cluster;
+      const offline = offlineStart && {
+        afterMs: offlineStart.afterMs,
+        pods: offlinePods(records, offlineStart),
+      };
+      return new ApiPodSource(pods, clock, offline);
+    },
     statuses: {
       publish: (pod, status, standing) => statuses.publish(pod, status, standing),
       forget: (uid) => {

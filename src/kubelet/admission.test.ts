@@ -80,6 +80,18 @@ describe('admission', () => {
     expect(bed.pods.running()).toEqual(['main#0']);
   });
 
+  test('what runs counts before anything new, however old that is', async () => {
+    room.room = 1;
+    await begin();
+    bed.create('web', { containers: [{}] });
+    await bed.pods.runUntil(() => bed.phase('web') === 'Running');
+    bed.kill();
+    bed.create('older', { containers: [{ name: 'other' }] }, { creationTimestamp: '2020-01-01T00:00:00Z' });
+    await bed.start();
+    await bed.pods.runUntil(() => bed.phase('older') === 'Failed');
+    expect(bed.pods.running()).toEqual(['main#0']);
+  });
+
   test('a rejection that could not be written yet is judged anew by the next agent', async () => {
     room.room = 0;
     await begin();

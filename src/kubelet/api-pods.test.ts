@@ -528,4 +528,38 @@ describe('pods of the API server', () => {
     await bed.pods.run(2000);
     expect(bed.api.pod('web')?.status).toEqual(status);
   });
+
+  test('after a reboot without API server pods stay down, or come back where that is asked for', async () => {
+    bed.pods.runtime.behave('job', { exitAfter: { ms: 100, code: 0 } });
+    bed.pods.runtime.behave('ends', { ignoresTerm: true });
+    bed.create('web', { containers: [{}] });
+    bed.create('done', { restartPolicy: 'Never', containers: [{ name: 'job' }] });
+    bed.create('db', {
+      containers: [{ name: 'db' }],
+      volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'x' } }],
+    });
+    bed.create('leaving', { containers: [{ name: 'ends' }] });
+    await bed.pods.runUntil(() => bed.phase('done') === 'Succeeded' && bed.pods.running().length === 3);
+    bed.remove('leaving');
+    await bed.pods.run(100);
+    bed.kill();
+    await bed.pods.run(0);
+    bed.pods.runtime.reboot();
+    bed.api.isDown = true;
+    await bed.start({ synced: false });
+    await bed.pods.run(120_000);
+    expect(bed.pods.running()).toEqual([]);
+    await bed.start({ synced: false, offline: { afterMs: 10_000, stateful: false } });
+    await bed.pods.run(9000);
+    expect(bed.pods.running()).toEqual([]);
+    await bed.pods.run(5000);
+    expect(bed.pods.running()).toEqual(['main#1']);
+    // Nothing that isn't known to be wanted was touched.
+    expect(bed.pods.changes().filter((each) => each.startsWith('Remove'))).toEqual([]);
+    bed.api.isDown = false;
+    bed.agent.informer.sync();
+    await bed.pods.runUntil(() => bed.pods.running().join() === 'db#1,main#1');
+    await gone('leaving');
+    expect(bed.phase('done')).toBe('Succeeded');
+  });
 });

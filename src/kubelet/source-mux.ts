@@ -29,7 +29,7 @@ export class SourceMux {
 
   /** Whether every source has told what it wants: until then nothing may be taken for unwanted. */
   get isComplete(): boolean {
-    return this.#sources.every((source) => this.#updates.has(source));
+    return this.#sources.every((source) => this.#isSeen(source));
   }
 
   /**
@@ -38,7 +38,7 @@ export class SourceMux {
    */
   isCompleteFor(kind: string | undefined): boolean {
     if (kind !== 'file' && kind !== 'http') return this.isComplete;
-    return this.#sources.every((source) => source.kind === 'api' || this.#updates.has(source));
+    return this.#sources.every((source) => source.kind === 'api' || this.#isSeen(source));
   }
 
   problems(): ManifestProblem[] {
@@ -53,6 +53,11 @@ export class SourceMux {
       if (update.pods.some((pod) => pod.metadata.uid === uid)) return source.name;
     }
     return 'an earlier run of the agent';
+  }
+
+  #isSeen(source: PodSource): boolean {
+    const update = this.#updates.get(source);
+    return update !== undefined && update.provisional !== true;
   }
 
   #pods(): AgentPod[] {

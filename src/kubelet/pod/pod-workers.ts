@@ -218,9 +218,11 @@ export class PodWorkers {
   #admit(): void {
     const left = [...this.#earlier].filter(([uid]) => !this.#desired.has(uid)).map(([, name]) => name);
     const names = new PodNames(this.#contexts(), left);
-    for (const [uid, pod] of this.#desired) {
-      if (this.#entries.has(uid) || this.#settled.has(uid) || names.isTaken(pod)) continue;
-      if (!this.#isTakenOn(pod)) continue;
+    const fresh = [...this.#desired].filter(([uid]) => !this.#entries.has(uid) && !this.#settled.has(uid));
+    // What runs already takes its room before anything new is judged.
+    const inOrder = fresh.sort(([a], [b]) => Number(this.#earlier.has(b)) - Number(this.#earlier.has(a)));
+    for (const [uid, pod] of inOrder) {
+      if (names.isTaken(pod) || !this.#isTakenOn(pod)) continue;
       names.hold(pod, true);
       this.#start(pod);
       const ending = endingOf(pod);

@@ -1,4 +1,4 @@
-import type { Clock } from '#lib/clock.ts';
+import type { Clock, Timer } from '#lib/clock.ts';
 import type { Informer, ListSelection } from '#lib/kube/client.ts';
 import type { AgentPod, Pod } from '#lib/kube/types.ts';
 import { isMirrorPod } from '../pod/api-pod.ts';
@@ -13,6 +13,12 @@ export const podsOfNode = (nodeName: string): ListSelection => ({
 /** The local copy of the API server's pods of this node, mirror pods included. */
 export type PodInformer = Pick<Informer<Pod>, 'hasSynced' | 'list' | 'get' | 'onChange'>;
 
+/** What is delivered, provisionally, where the API server doesn't answer in time. */
+export interface Offline {
+  afterMs: number;
+  pods: readonly AgentPod[];
+}
+
 /**
  * The pods that the API server has bound to this node. Nothing is delivered before the first list is whole, and nothing
  * while the server is away: what is there then runs on. Mirror pods stand for static pods and are never delivered.
@@ -25,27 +31,38 @@ export class ApiPodSource implements PodSource {
   /** By API object, so that a pod that didn't change stays the same object. */
   readonly #taken = new WeakMap<Pod, AgentPod>();
   readonly #seen = new Map<string, string>();
+  readonly #offline: Offline | undefined;
+  #timer: Timer | undefined;
   #deliver: ((update: SourceUpdate) => void) | undefined;
 
-  constructor(informer: PodInformer, clock: Clock) {
+  constructor(informer: PodInformer, clock: Clock, offline?: Offline) {
     this.#informer = informer;
     this.#clock = clock;
+    this.#offline = offline;
     informer.onChange(() => this.#update());
   }
 
   start(deliver: (update: SourceUpdate) => void): Promise<void> {
     this.#deliver = deliver;
     this.#update();
+    const { afterMs, pods } = this.#offline ?? { afterMs: 0, pods: [] };
+    if (pods.length > 0 && !this.#informer.hasSynced) {
+      this.#timer = this.#clock.after(afterMs, () =>
+        deliver({ pods: [...pods], problems: [], provisional: true }),
+      );
+    }
     return Promise.resolve();
   }
 
   stop(): Promise<void> {
     this.#deliver = undefined;
+    this.#timer?.cancel();
     return Promise.resolve();
   }
 
   #update(): void {
     if (this.#deliver === undefined || !this.#informer.hasSynced) return;
+    this.#timer?.cancel();
     const pods = this.#informer
       .list()
       .filter((pod) => !isMirrorPod(pod))

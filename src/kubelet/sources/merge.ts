@@ -12,7 +12,7 @@ export function mergeManifests(
   manifests: readonly TrackedManifest[],
   originText: (origin: string) => string,
   leaving: readonly TrackedManifest[] = [],
-): Required<SourceUpdate> {
+): Required<Omit<SourceUpdate, 'provisional'>> {
   const pods: AgentPod[] = [];
   const problems: ManifestProblem[] = [];
   const origins = new Map<string, string>();

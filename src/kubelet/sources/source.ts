@@ -7,6 +7,8 @@ export interface SourceUpdate {
   problems: ManifestProblem[];
   /** Where each pod comes from, for people, by UID: `file /etc/kubernetes/manifests/web.yaml`. */
   origins?: ReadonlyMap<string, string>;
+  /** Set where it is only what an earlier agent knew: its pods run, but nothing else is taken for unwanted. */
+  provisional?: true;
 }
 
 /**

@@ -13,6 +13,7 @@ import { RecordStore } from '../pod/record-store.ts';
 import { findPods } from '../runtime-pods.ts';
 import { SourceMux } from '../source-mux.ts';
 import { ApiPodSource, podsOfNode } from '../sources/api-source.ts';
+import { type OfflineStart, offlinePods } from '../sources/offline-pods.ts';
 import type { PodSource, SourceUpdate } from '../sources/source.ts';
 import { CONFIG_HASH, CONFIG_SEEN, CONFIG_SOURCE } from '../sources/static-pod.ts';
 import { StatusManager } from '../status-manager/status-manager.ts';
@@ -93,7 +94,7 @@ export class ApiBed {
   }
 
   /** Starts an agent over the same runtime, disk and API server; the one before ends as by kill -9. */
-  async start(options: { synced?: boolean } = {}): Promise<void> {
+  async start(options: { synced?: boolean; offline?: OfflineStart } = {}): Promise<void> {
     this.kill();
     this.pods.restartAgent();
     const { workers, runtime, clock, paths } = this.pods;
@@ -102,8 +103,16 @@ export class ApiBed {
     if (informer === undefined || statuses === undefined) throw new Error('the agent is not connected');
     const end = this.#end;
     const records = new RecordStore(paths, silentLogger);
-    workers.setEarlier((await findPods(runtime, records, end.signal)).values());
-    const sources = new SourceMux([this.manifests, new ApiPodSource(informer, clock)]);
+    const found = [...(await findPods(runtime, records, end.signal)).values()];
+    workers.setEarlier(found);
+    const left = found.map(({ record }) => record);
+    const { offline } = options;
+    const source = new ApiPodSource(
+      informer,
+      clock,
+      offline && { afterMs: offline.afterMs, pods: offlinePods(left, offline) },
+    );
+    const sources = new SourceMux([this.manifests, source]);
     const mirrors = new MirrorPods({
       client: mortal(this.api, end.signal),
       pods: informer,
