@@ -2,7 +2,7 @@
  * `node test/run.ts [--unit | --containerd MAJOR.MINOR | --control-plane fake|real]… [FILTER…]`: the unit tests, then
  * the integration tests once a containerd, then the cluster tests once a control plane (the fake one; the real one too
  * where KUBEBUILDER_ASSETS names a folder with its programs), each file in a test bed of its own (scripts/isolate):
- * what one leaves behind is not the next one's trouble. FILTER picks test files as vitest does; `--control-plane` runs
+ * what one leaves behind is not the next one's trouble. Tests of faults run several at a time. FILTER picks test files as vitest does; `--control-plane` runs
  * cluster tests only.
  */
 import { glob, mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -35,11 +35,11 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const total: Summary = { passed: 0, failed: [], skipped: [], complete: true };
 const results = await mkdtemp(join(tmpdir(), 'nodelet-test-'));
 
-let current: { kill(): void } | undefined;
+const current = new Set<{ kill(): void }>();
 let stopped: string | undefined;
 const stop = (why: string): void => {
   stopped ??= why;
-  current?.kill();
+  for (const each of current) each.kill();
 };
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop(signal));
 const timer = setTimeout(() => stop(`more than ${minutes} minutes`), minutes * 60_000);
@@ -82,10 +82,10 @@ async function runProject(
   command.push('--reporter=default', `--reporter=${join(root, 'test/bed/summary.ts')}`);
   if (values['test-name'] !== undefined) command.push('-t', values['test-name']);
   const run = await start([...command, ...files], { ...env, NODELET_TEST_SUMMARY: file });
-  current = run;
+  current.add(run);
   if (stopped !== undefined) run.kill();
   const status = await run.status;
-  current = undefined;
+  current.delete(run);
   const text = await readFile(file, 'utf8').catch(() => undefined);
   const nothing: Summary = { passed: 0, failed: [], skipped: [], complete: false };
   const summary = text === undefined ? nothing : (JSON.parse(text) as Summary);
@@ -106,6 +106,10 @@ async function filesOf(project: 'integration' | 'cluster'): Promise<string[]> {
   return files.sort();
 }
 
+/** Tests of faults wait for time to pass: several at a time don't disturb each other. */
+const mostlyWaits = (file: string): boolean => file.includes('/faults/');
+const TOGETHER = 5;
+
 /** Each file of the project in a bed of its own. */
 async function runInBeds(
   project: 'integration' | 'cluster',
@@ -121,8 +125,14 @@ async function runInBeds(
     ...more,
   };
   const start: Start = (command, extra) => isolate('nodelet-test', command, { ...env, ...extra });
-  for (const file of await filesOf(project))
-    await runProject(project, `${title}: ${file}`, env, start, [file]);
+  const run = (file: string): Promise<void> => runProject(project, `${title}: ${file}`, env, start, [file]);
+  const files = await filesOf(project);
+  for (const file of files.filter((each) => !mostlyWaits(each))) await run(file);
+  const waiting = files.filter(mostlyWaits);
+  const runSome = async (): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) await run(file);
+  };
+  await Promise.all(Array.from({ length: TOGETHER }, runSome));
 }
 
 const usable = (versions: readonly Version[], tests: string): Version[] =>
