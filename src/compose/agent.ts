@@ -3,6 +3,7 @@ import { release } from 'node:os';
 import type { AgentOptions } from '#config/agent-options.ts';
 import { kubernetesVersion, nodeletVersion } from '#config/version.ts';
 import { PodChanges } from '#cri/events.ts';
+import { OrphanShims } from '#cri/containerd/orphan-shims.ts';
 import { connect } from '#cri/grpc/connect.ts';
 import { systemClock } from '#host/clock.ts';
 import { ensureDir } from '#host/files.ts';
@@ -22,6 +23,7 @@ import { SourceMux } from '#kubelet/source-mux.ts';
 import type { AdoptUid, PodSource } from '#kubelet/sources/source.ts';
 import { adoptableUid, findPods } from '#kubelet/runtime-pods.ts';
 import type { Logger } from '#lib/logger.ts';
+import type { Node } from '#lib/kube/types.ts';
 import { LocalServer } from '#server/local-server.ts';
 import { ensureRshared } from '#volumes/shared-root.ts';
 import { composeApiPods } from './api-pods.ts';
@@ -49,6 +51,8 @@ export interface AgentPlan {
   /** Of the agent's own process. */
   oomScoreAdj: number;
   credentialProviders: CredentialProviders | undefined;
+  /** Called with each version of the Node object that the API server has. */
+  onNode?: (node: Node | undefined) => void;
   /** What /configz shows. */
   configuration: Readonly<Record<string, unknown>> | undefined;
   signal: AbortSignal;
@@ -88,7 +92,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     ...(options.imageServiceEndpoint === undefined ? {} : { imageEndpoint: options.imageServiceEndpoint }),
     signal,
   });
-  const { runtime, version } = connection;
+  const { runtime, version, containerd } = connection;
   log.info(
     { runtime: version.runtimeName, version: version.runtimeVersion },
     'the container runtime answers',
@@ -109,7 +113,11 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
   const api =
     cluster &&
     composeApiPods(
-      { ...cluster.api, nodeUid: () => node.agent.node().metadata?.uid },
+      {
+        ...cluster.api,
+        nodeUid: () => node.agent.node().metadata?.uid,
+        ...(cluster.offlineStart === undefined ? {} : { offlineStart: cluster.offlineStart }),
+      },
       options.nodeName,
       (name) => pods.workers.hasName(name),
       clock,
@@ -148,6 +156,10 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     paths,
     events: pods.events.node,
     ...(cluster === undefined ? {} : { cluster: { client: cluster.api.client, nodes: cluster.nodes } }),
+    onNode: (object) => {
+      api?.mirrors.nodeChanged();
+      plan.onNode?.(object);
+    },
     startedAt,
     clock,
     log,
@@ -198,7 +210,16 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     clock,
     log,
   });
+  const shims =
+    containerd &&
+    new OrphanShims({
+      api: containerd,
+      endpoint: plan.endpoint,
+      clock,
+      log: log.child({ component: 'runtime' }),
+    });
   const onChange = (uid: string): void => {
+    shims?.lookSoon();
     if (pods.workers.has(uid)) pods.workers.markDirty(uid);
     else housekeeping.lookSoon();
   };
@@ -242,7 +263,11 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     logger: log.child({ component: 'socket' }),
   });
   await server.start();
-  const background = [changes.run(stopping.signal), rotator.run(stopping.signal)];
+  const background = [
+    changes.run(stopping.signal),
+    rotator.run(stopping.signal),
+    shims?.run(stopping.signal),
+  ];
   await sources.start((wanted) => {
     pods.workers.setDesired(wanted);
     api?.mirrors.setDesired(wanted, sources.isCompleteFor('file'));

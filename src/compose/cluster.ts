@@ -19,6 +19,7 @@ import { MetricsRegistry } from '#lib/metrics.ts';
 import { IdentityCredentials, credentialsOf } from './cluster-credentials.ts';
 
 export interface Cluster {
+  offlineStart: ClusterOptions['offlineStart'];
   api: KubeApi;
   identity: IdentityManager;
   /** This node alone. */
@@ -79,6 +80,7 @@ export async function joinCluster(
   const api = connectTo(credentials);
   const { signal } = ended;
   return {
+    offlineStart: cluster.offlineStart,
     api,
     identity,
     nodes: api.informers.informer<Node>(
@@ -86,7 +88,12 @@ export async function joinCluster(
       { fieldSelector: `metadata.name=${options.nodeName}` },
       { signal },
     ),
-    services: api.informers.informer<Service>(resources.services, {}, { signal, trim: trimService }),
+    // Headless services have no address, so no variables.
+    services: api.informers.informer<Service>(
+      resources.services,
+      { fieldSelector: 'spec.clusterIP!=None' },
+      { signal, trim: trimService },
+    ),
     runtimeClasses: api.informers.informer<RuntimeClass>(resources.runtimeClasses, {}, { signal }),
     stop: async () => {
       ended.abort(new Error('the agent stops'));

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { KubeletOptions } from '#config/kubelet-options.ts';
 import { readCgroupLayout } from '#cgroups/detect.ts';
 import { requireFitMachine } from '#config/host-rules.ts';
+import { nodeAddresses } from '#host/addresses.ts';
 import { systemClock } from '#host/clock.ts';
 import { ensureDir } from '#host/files.ts';
 import { activeSwap } from '#host/swap.ts';
@@ -13,6 +14,7 @@ import { kubeletRule } from '#kubelet/sources/file-rules.ts';
 import { PathSource } from '#kubelet/sources/path-source.ts';
 import type { AdoptUid, PodSource } from '#kubelet/sources/source.ts';
 import { UrlSource } from '#kubelet/sources/url-source.ts';
+import { HealthzServer } from '#server/healthz.ts';
 import { describeError } from '#lib/errors.ts';
 import type { Logger } from '#lib/logger.ts';
 import { startAgent } from './agent.ts';
@@ -22,6 +24,7 @@ import { createLogger } from './logger.ts';
 import { kubeletNodeSettings } from './node-settings.ts';
 import { serviceAccountsOf } from './service-accounts.ts';
 import { tellSystemd } from './notify.ts';
+import { composeServing } from './serving.ts';
 import { untilTold } from './signals.ts';
 
 /** Resolves with the exit status once the agent has ended. */
@@ -36,6 +39,8 @@ export async function runKubelet(options: KubeletOptions): Promise<number> {
     requireFitMachine(options.host, { swap: await activeSwap(), cgroupVersion });
     const cluster = options.cluster && (await joinCluster(options, options.cluster, systemClock, log));
     const { images, crashLoop } = options;
+    const ips = options.nodeIps.length > 0 ? options.nodeIps : await nodeAddresses();
+    const serving = composeServing(options, cluster, ips, systemClock, log);
     const agent = await startAgent({
       options,
       mode: 'kubelet',
@@ -55,12 +60,18 @@ export async function runKubelet(options: KubeletOptions): Promise<number> {
       allowedUnsafeSysctls: options.allowedUnsafeSysctls,
       oomScoreAdj: options.host.oomScoreAdj,
       credentialProviders: await credentialProviders(options, cluster, log),
+      onNode: (node) => serving.onNode(node),
       configuration: options.configuration,
       signal: end.signal,
     });
+    const background = [
+      serving.certificate.run(end.signal).catch(() => undefined),
+      serveHealthz(options, log, end.signal),
+    ];
     await tellSystemd(log, end.signal);
     await end.told;
     await agent.stop();
+    await Promise.all(background);
     return 0;
   } catch (error) {
     if (end.signal.aborted) return 0;
@@ -70,6 +81,20 @@ export async function runKubelet(options: KubeletOptions): Promise<number> {
   } finally {
     end.release();
   }
+}
+
+/** Upstream's checks that can fail here: whoever gets an answer knows that the loop of everything turns. */
+async function serveHealthz({ server }: KubeletOptions, log: Logger, signal: AbortSignal): Promise<void> {
+  if (server.healthzPort === 0) return;
+  const checks = ['ping', 'log', 'syncloop'].map((name) => ({ name, trouble: () => undefined }));
+  const healthz = new HealthzServer({
+    address: server.healthzAddress,
+    port: server.healthzPort,
+    checks,
+    clock: systemClock,
+    logger: log.child({ component: 'healthz' }),
+  });
+  await healthz.run(signal);
 }
 
 async function credentialProviders(

@@ -18,6 +18,7 @@ import { SignalReader } from '#kubelet/node/signals.ts';
 import type { Paths } from '#kubelet/paths.ts';
 import { RuntimeHealth } from '#kubelet/runtime-health.ts';
 import type { Clock } from '#lib/clock.ts';
+import type { Node } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
 import type { Machine } from './machine.ts';
 
@@ -30,6 +31,7 @@ export interface NodePlan {
   paths: Paths;
   events: NodeEvents;
   cluster?: NodeCluster;
+  onNode?: (node: Node | undefined) => void;
   startedAt: number;
   clock: Clock;
   log: Logger;
@@ -81,6 +83,7 @@ export function composeNode(plan: NodePlan): NodeParts {
       clock,
     },
     ...(plan.cluster === undefined ? {} : { cluster: plan.cluster }),
+    ...(plan.onNode === undefined ? {} : { onNode: plan.onNode }),
     events: plan.events,
     onNode: (node) => podCidr.set(node?.spec?.podCIDRs ?? []),
     startedAt: plan.startedAt,

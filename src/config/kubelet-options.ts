@@ -32,6 +32,8 @@ export interface ClusterOptions {
   /** Credentials for the first certificate, and for one in place of an ended one. */
   bootstrapKubeconfig: string | undefined;
   rotateCertificates: boolean;
+  /** undefined: without the API server no pod of it starts. */
+  offlineStart: { afterMs: number; stateful: boolean } | undefined;
 }
 
 /** The Node object. */
@@ -109,7 +111,14 @@ function clusterOptions(flags: Flags, settings: Settings): ClusterOptions | unde
     );
   }
   if (kubeconfig === undefined) return undefined;
-  return { kubeconfig, bootstrapKubeconfig, rotateCertificates: settings.bool('rotateCertificates') };
+  const afterMs = flags.number('offline-start-after') ?? 0;
+  return {
+    kubeconfig,
+    bootstrapKubeconfig,
+    rotateCertificates: settings.bool('rotateCertificates'),
+    offlineStart:
+      afterMs === 0 ? undefined : { afterMs, stateful: flags.bool('offline-start-stateful') ?? false },
+  };
 }
 
 function nodeOptions(flags: Flags, settings: Settings): NodeOptions {

@@ -7,6 +7,7 @@ import {
   readFile,
   readdir,
   readlink,
+  realpath,
   rename,
   rm,
   rmdir,
@@ -39,6 +40,9 @@ export async function listDir(path: string): Promise<Dirent[] | undefined> {
 
 /** What stands at `path` itself (links are not followed), or undefined. */
 export const statOf = (path: string): Promise<Stats | undefined> => orUndefined(lstat(path));
+
+/** The path with all links followed, or undefined where nothing stands at its end. */
+export const realPath = (path: string): Promise<string | undefined> => orUndefined(realpath(path));
 
 /** Makes the folder and its parents; `mode` is exact, whatever the umask, for the folder itself. */
 export async function ensureDir(path: string, mode = 0o755): Promise<void> {

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OpenDir, withDir } from './open-dir.ts';
-import { removeTree } from './remove-tree.ts';
 
 let top = '';
 beforeEach(() => {
@@ -45,45 +44,5 @@ describe('OpenDir.below', () => {
 
   it.each(['', '.', '..', 'a/b'])('takes no %j for a name', async (name) => {
     await withDir(top, top, async (dir) => expect(() => dir.at(name)).toThrow('not a name'));
-  });
-});
-
-describe('removeTree', () => {
-  const remove = (name: string, what: 'all' | 'directories', mounts: string[] = []) =>
-    withDir(top, top, (dir) =>
-      removeTree(dir, name, { what, isMountPoint: (path) => mounts.includes(path) }),
-    );
-
-  it('removes everything, links but not what they lead to', async () => {
-    mkdirSync(join(top, 'tree/a/b'), { recursive: true });
-    mkdirSync(join(top, 'kept'));
-    writeFileSync(join(top, 'kept/file'), '');
-    writeFileSync(join(top, 'tree/a/file'), '');
-    symlinkSync(join(top, 'kept'), join(top, 'tree/a/link'));
-    expect(await remove('tree', 'all')).toBeUndefined();
-    expect(readdirSync(top)).toEqual(['kept']);
-    expect(readdirSync(join(top, 'kept'))).toEqual(['file']);
-    expect(await remove('tree', 'all')).toBeUndefined();
-  });
-
-  it('removes only folders where files are somebody’s data', async () => {
-    mkdirSync(join(top, 'tree/a/b'), { recursive: true });
-    mkdirSync(join(top, 'tree/c'));
-    writeFileSync(join(top, 'tree/c/data'), 'x');
-    expect(await remove('tree', 'directories')).toEqual({ path: join(top, 'tree/c/data'), why: 'file' });
-    expect(readdirSync(join(top, 'tree'))).toEqual(['c']);
-    rmSync(join(top, 'tree/c/data'));
-    expect(await remove('tree', 'directories')).toBeUndefined();
-    expect(readdirSync(top)).toEqual([]);
-  });
-
-  it('stops at what is mounted, and removes the rest', async () => {
-    mkdirSync(join(top, 'tree/mounted'), { recursive: true });
-    mkdirSync(join(top, 'tree/other'));
-    writeFileSync(join(top, 'tree/mounted/data'), 'x');
-    const mounted = join(top, 'tree/mounted');
-    expect(await remove('tree', 'all', [mounted])).toEqual({ path: mounted, why: 'mount' });
-    expect(readdirSync(join(top, 'tree'))).toEqual(['mounted']);
-    expect(readdirSync(mounted)).toEqual(['data']);
   });
 });

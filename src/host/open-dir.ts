@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
-import { link, lstat, open, readdir, readlink, rename, rmdir, stat, unlink } from 'node:fs/promises';
+import { link, lstat, open, readdir, readlink, rename, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { relative, resolve, sep } from 'node:path';
 import { NodeletError } from '#lib/errors.ts';
@@ -29,7 +29,6 @@ const identityOf = (stats: BigIntStats): string => `${stats.dev}:${stats.ino}`;
 export interface EntryStat {
   /** Device and inode: the same for every name of one file. */
   identity: string;
-  device: string;
   kind: 'file' | 'directory' | 'link' | 'other';
   size: number;
   mode: number;
@@ -44,7 +43,7 @@ function entryStat(stats: BigIntStats): EntryStat {
         ? 'link'
         : 'other';
   const mode = Number(stats.mode & 0o7777n);
-  return { identity: identityOf(stats), device: `${stats.dev}`, kind, size: Number(stats.size), mode };
+  return { identity: identityOf(stats), kind, size: Number(stats.size), mode };
 }
 
 /** A regular file held open: it stays readable under whatever name, or none. */
@@ -148,10 +147,6 @@ export class OpenDir {
     return stats && entryStat(stats);
   }
 
-  async statSelf(): Promise<EntryStat> {
-    return entryStat(await stat(this.self, { bigint: true }));
-  }
-
   /** Opens a regular file for reading; UnsafePathError for a link, a pipe or a device. */
   openFile(name: string): Promise<OpenFile | undefined> {
     return this.#regular(name, O_RDONLY);
@@ -204,11 +199,6 @@ export class OpenDir {
   /** Removes a file or link; it may be gone already. */
   async unlink(name: string): Promise<void> {
     await orMissing(unlink(this.at(name)));
-  }
-
-  /** Removes an empty folder; it may be gone already. */
-  async rmdir(name: string): Promise<void> {
-    await orMissing(rmdir(this.at(name)));
   }
 
   close(): Promise<void> {

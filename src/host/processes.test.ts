@@ -6,7 +6,15 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from './clock.ts';
 import { startDaemon } from './daemon.ts';
-import { endProcess, findProcesses, isRunning, processRef, signalProcess, waitForEnd } from './processes.ts';
+import {
+  endProcess,
+  findProcesses,
+  isRunning,
+  parents,
+  processRef,
+  signalProcess,
+  waitForEnd,
+} from './processes.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -28,6 +36,16 @@ describe('a running process', () => {
     await endProcess(found, 5000, systemClock);
     expect(await isRunning(found)).toBe(false);
     expect(child.signalCode ?? (await once(child, 'exit'))[1]).toBe('SIGTERM');
+  });
+
+  test('has a parent', async () => {
+    const child = spawn('sleep', ['98764'], { stdio: 'ignore' });
+    await once(child, 'spawn');
+    const found = await parents();
+    expect(found.has(process.pid)).toBe(true);
+    expect(found.has(child.pid ?? 0)).toBe(false);
+    child.kill();
+    await once(child, 'exit');
   });
 
   test('that does not heed TERM is killed', async () => {

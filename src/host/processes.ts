@@ -17,18 +17,29 @@ export interface ProcessInfo extends ProcessRef {
   readonly mountNamespace: string;
 }
 
+/** The fields of `/proc/PID/stat` from the third (state) on; empty where there is no such process. */
+async function statFields(pid: number): Promise<string[]> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // The second field, the name in parentheses, may hold spaces and parentheses.
+  return stat === '' ? [] : stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
 /** The running process with this number; undefined where there is none, or only its unread exit status. */
 async function startTimeOf(pid: number): Promise<string | undefined> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // The second field, the name in parentheses, may hold spaces and parentheses.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // The first thread may be a zombie while others still hold the process's files and sockets.
-    const ended = fields[0] === 'X' || (fields[0] === 'Z' && Number(fields[17]) <= 1);
-    return ended ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
+  const fields = await statFields(pid);
+  // The first thread may be a zombie while others still hold the process's files and sockets.
+  const ended = fields[0] === 'X' || (fields[0] === 'Z' && Number(fields[17]) <= 1);
+  return ended ? undefined : fields[19];
+}
+
+const allPids = async (): Promise<number[]> =>
+  (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+
+/** The numbers of all processes that have a child, be it only one whose exit status nobody has read. */
+export async function parents(): Promise<Set<number>> {
+  const found = new Set<number>();
+  for (const pid of await allPids()) found.add(Number((await statFields(pid))[1] ?? 0));
+  return found;
 }
 
 export async function processRef(pid: number): Promise<ProcessRef | undefined> {
@@ -41,9 +52,8 @@ export const isRunning = async (process: ProcessRef): Promise<boolean> =>
 
 /** All processes whose arguments `match`, lowest number first; those that end meanwhile are left out. */
 export async function findProcesses(match: (args: readonly string[]) => boolean): Promise<ProcessInfo[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const found: ProcessInfo[] = [];
-  for (const pid of pids.sort((a, b) => a - b)) {
+  for (const pid of (await allPids()).sort((a, b) => a - b)) {
     const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
     const args = text.split('\0').slice(0, -1);
     if (args.length === 0 || !match(args)) continue;

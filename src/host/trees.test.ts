@@ -84,3 +84,30 @@ test('removeEmptyTree keeps everything that has contents, and says so', async ()
   expect(await removeEmptyTree(tree)).toEqual([]);
   expect(await readdir(base)).toEqual([]);
 });
+
+test('removeEmptyTree follows no link, and takes none away', async () => {
+  await mkdir(join(base, 'precious'));
+  await symlink(join(base, 'precious'), join(tree, 'link'));
+  expect(await removeEmptyTree(tree)).toEqual([{ path: join(tree, 'link'), code: 'ENOTEMPTY' }]);
+  expect(await removeEmptyTree(join(tree, 'link'))).toEqual([
+    { path: join(tree, 'link'), code: 'ENOTEMPTY' },
+  ]);
+  expect(await readdir(base)).toEqual(['precious', 'tree']);
+});
+
+test('removeEmptyTree moves nothing: what is too deep stays', async () => {
+  const deep = Array.from({ length: 150 }, () => 'd');
+  await mkdir(join(tree, ...deep), { recursive: true });
+  const [blocked] = await removeEmptyTree(tree);
+  expect(blocked?.code).toBe('ENAMETOOLONG');
+  expect(await readdir(tree)).toEqual(['d']);
+  await rm(join(tree, ...deep.slice(0, 100)), { recursive: true });
+  expect(await removeEmptyTree(tree)).toEqual([]);
+});
+
+test('removeEmptyTree of what isn’t there, and of an empty file', async () => {
+  expect(await removeEmptyTree(join(base, 'no/such/path'))).toEqual([]);
+  await writeFile(join(tree, 'file'), '');
+  expect(await removeEmptyTree(join(tree, 'file'))).toEqual([]);
+  expect(await readdir(tree)).toEqual([]);
+});

@@ -3,13 +3,15 @@
  * depth, and may still be changing them: every step goes through an open folder, never through a path again.
  */
 import { constants } from 'node:fs';
-import { open, opendir, readFile, rename, rmdir, unlink } from 'node:fs/promises';
+import { lstat, open, opendir, readFile, rename, rmdir, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 /** Deeper folders are first moved up, so that neither descriptors nor the stack run out. */
 const MAX_DEPTH = 32;
+/** Where nothing may be moved, deeper folders stay. */
+const MAX_SPARING_DEPTH = 128;
 const MAX_REPORTED = 10;
 
 /** What could not be removed, and the kernel's word for why: `EBUSY` (a mount), `EPERM` (immutable) … */
@@ -24,10 +26,21 @@ const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code
  * Removes the folder or file `path` with everything in it: links as links, files of any mode. It doesn't enter
  * what is mounted below it. Returns what stayed, at most the first ten; an empty list means all is gone.
  */
-export async function removeTree(path: string, signal?: AbortSignal): Promise<Blockage[]> {
+export const removeTree = (path: string, signal?: AbortSignal): Promise<Blockage[]> =>
+  remove(path, false, signal);
+
+/**
+ * As removeTree, but only folders and empty files (mount targets) go. Anything with contents stays and is returned
+ * with the code `ENOTEMPTY`, because it may be somebody's data behind a mount that isn't visible from here.
+ */
+export const removeEmptyTree = (path: string, signal?: AbortSignal): Promise<Blockage[]> =>
+  remove(path, true, signal);
+
+async function remove(path: string, sparing: boolean, signal?: AbortSignal): Promise<Blockage[]> {
+  signal?.throwIfAborted();
   let root: FileHandle;
   try {
-    await unlink(path);
+    await unlinkFile(path, sparing);
     return [];
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return [];
@@ -38,7 +51,7 @@ export async function removeTree(path: string, signal?: AbortSignal): Promise<Bl
   } catch (error) {
     return codeOf(error) === 'ENOENT' ? [] : [{ path, code: codeOf(error) }];
   }
-  const removal = new Removal(root, await mountIdOf(root), signal);
+  const removal = new Removal(root, await mountIdOf(root), sparing, signal);
   try {
     await removal.empty(root, path, 0);
   } finally {
@@ -50,6 +63,18 @@ export async function removeTree(path: string, signal?: AbortSignal): Promise<Bl
     });
   }
   return removal.blocked;
+}
+
+const refusal = (code: string): Error => Object.assign(new Error(code), { code });
+
+/** Unlinks what isn't a folder, whose code is EISDIR. */
+async function unlinkFile(path: string | Buffer, sparing: boolean): Promise<void> {
+  if (sparing) {
+    const stats = await lstat(path);
+    if (stats.isDirectory()) throw refusal('EISDIR');
+    if (!stats.isFile() || stats.size > 0) throw refusal('ENOTEMPTY');
+  }
+  await unlink(path);
 }
 
 /** The mount that an open file belongs to; two bind mounts of one filesystem differ in nothing else. */
@@ -64,12 +89,19 @@ class Removal {
   readonly blocked: Blockage[] = [];
   readonly #root: FileHandle;
   readonly #mountId: string | undefined;
+  readonly #sparing: boolean;
   readonly #signal: AbortSignal | undefined;
   #moved = 0;
 
-  constructor(root: FileHandle, mountId: string | undefined, signal: AbortSignal | undefined) {
+  constructor(
+    root: FileHandle,
+    mountId: string | undefined,
+    sparing: boolean,
+    signal: AbortSignal | undefined,
+  ) {
     this.#root = root;
     this.#mountId = mountId;
+    this.#sparing = sparing;
     this.#signal = signal;
   }
 
@@ -99,7 +131,7 @@ class Removal {
     const entry = entryOf(folder, name);
     const path = join(shown, name.toString());
     try {
-      await unlink(entry);
+      await unlinkFile(entry, this.#sparing);
       return true;
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return false;
@@ -109,11 +141,12 @@ class Removal {
       }
     }
     try {
-      if (depth >= MAX_DEPTH) return await this.#moveUp(entry);
+      if (this.#sparing && depth >= MAX_SPARING_DEPTH) throw refusal('ENAMETOOLONG');
+      if (!this.#sparing && depth >= MAX_DEPTH) return await this.#moveUp(entry);
       const child = await open(entry, FOLDER);
       try {
         if ((await mountIdOf(child)) !== this.#mountId) {
-          this.block(path, Object.assign(new Error('mounted'), { code: 'EBUSY' }));
+          this.block(path, refusal('EBUSY'));
           return false;
         }
         await this.empty(child, path, depth + 1);
@@ -141,45 +174,5 @@ class Removal {
         if (!['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(codeOf(error))) throw error;
       }
     }
-  }
-}
-
-/**
- * Removes folders that hold nothing but empty folders and empty files (mount targets). Anything with contents
- * stays and is returned, because it may be somebody's data behind a mount that isn't visible from here.
- */
-export async function removeEmptyTree(path: string, signal?: AbortSignal): Promise<Blockage[]> {
-  const blocked: Blockage[] = [];
-  await removeEmpty(path, blocked, signal);
-  return blocked;
-}
-
-async function removeEmpty(path: string, blocked: Blockage[], signal?: AbortSignal): Promise<void> {
-  signal?.throwIfAborted();
-  const block = (error: unknown): void => {
-    if (codeOf(error) !== 'ENOENT' && blocked.length < MAX_REPORTED)
-      blocked.push({ path, code: codeOf(error) });
-  };
-  let file: FileHandle;
-  try {
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    block(error);
-    return;
-  }
-  try {
-    const stats = await file.stat();
-    if (stats.isDirectory()) {
-      for await (const entry of await opendir(`/proc/self/fd/${file.fd}`)) {
-        await removeEmpty(join(path, entry.name), blocked, signal);
-      }
-      await rmdir(path);
-    } else if (stats.isFile() && stats.size === 0) await unlink(path);
-    else block(Object.assign(new Error('not empty'), { code: 'ENOTEMPTY' }));
-  } catch (error) {
-    if (signal?.aborted === true) throw error;
-    block(error);
-  } finally {
-    await file.close();
   }
 }

@@ -17,15 +17,8 @@ give_up() {
   exit 1
 }
 
-# The first mirror that carries Debian's own suites, from either kind of list.
-mirror=$(
-  for list in /etc/apt/sources.list.d/*.sources; do
-    [ -e "$list" ] || continue
-    awk -v RS= '!/\nEnabled: *no/ && /(^|\n)Types: *[^\n]*deb/' "$list" | sed -n 's/^URIs: *//p' | tr ' ' '\n'
-  done
-  sed -nE 's/^deb +(\[[^]]*\] +)?([^ ]+) .*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || true
-)
-mirror=$(grep -E '/debian(/|\.list)?$' <<<"$mirror" | head -n 1) || give_up 'no Debian mirror in the sources of apt'
+here=$(dirname -- "$(readlink -f -- "$0")")
+mirror=$(bash "$here/../mirror.sh" 2>/dev/null) || give_up 'no Debian mirror in the sources of apt'
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,5 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { exec } from './exec.ts';
 
 /** What stands on the machine (the bed) because pods run, sorted, so that two inventories can be compared. */
@@ -116,4 +117,33 @@ export async function takeInventory(of: InventoryOf): Promise<Inventory> {
     links: (await readdir('/sys/class/net')).filter((name) => name.startsWith('veth')).sort(),
     natRules: await natRules(),
   };
+}
+
+/** Kind by kind. */
+export type Leftovers<T> = Partial<Record<keyof T, unknown[]>>;
+
+/** What `now` has more than `before`; empty where nothing was left. */
+export function leftovers<T extends Inventory>(before: T, now: T): Leftovers<T> {
+  const found: Leftovers<T> = {};
+  for (const kind of Object.keys(now) as (keyof T)[]) {
+    const [then, still] = [before[kind], now[kind]] as unknown[][];
+    const known = new Set(then?.map((each) => JSON.stringify(each)));
+    const more = still?.filter((each) => !known.has(JSON.stringify(each))) ?? [];
+    if (more.length > 0) found[kind] = more;
+  }
+  return found;
+}
+
+/** Looks until nothing more is there than `before`, `timeoutMs` at most; gives what stayed. */
+export async function untilNothingLeft<T extends Inventory>(
+  before: T,
+  look: () => Promise<T>,
+  timeoutMs: number,
+): Promise<Leftovers<T>> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const found = leftovers(before, await look());
+    if (Object.keys(found).length === 0 || Date.now() > deadline) return found;
+    await wait(200);
+  }
 }

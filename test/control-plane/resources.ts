@@ -19,6 +19,7 @@ export const testResources = {
     namespaced: false,
   },
   storageClasses: { group: 'storage.k8s.io', version: 'v1', plural: 'storageclasses', namespaced: false },
+  resourceSlices: { group: 'resource.k8s.io', version: 'v1', plural: 'resourceslices', namespaced: false },
   roles: rbac('roles', true),
   roleBindings: rbac('rolebindings', true),
   clusterRoles: rbac('clusterroles', false),

@@ -16,7 +16,7 @@ if [ -e "$target/disk.ext4" ]; then
   exit 0
 fi
 
-mirror=$(bash "$here/mirror.sh")
+mirror=$(bash "$here/../mirror.sh")
 mkdir -p "$cache"
 work=$(mktemp -d "$cache/build.XXXXXX")
 trap 'rm -rf "$work"' EXIT

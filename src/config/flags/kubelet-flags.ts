@@ -51,6 +51,19 @@ const kubeletOnly = flagTable('works', [
     'Leave eviction thresholds out of allocatable.',
   ],
   [
+    'offline-start-after',
+    'duration',
+    '0s',
+    'Start the last known pods where the API server does not answer for this long after a start; 0: never.',
+    { min: 0 },
+  ],
+  [
+    'offline-start-stateful',
+    'bool',
+    'false',
+    'Then also pods of StatefulSets and pods with claims or CSI volumes, which another node may run by now.',
+  ],
+  [
     'version',
     'string',
     'false',

@@ -1,18 +1,8 @@
 import { fieldTable } from '../schema/field.ts';
 import { orDefault, port } from './bounds.ts';
 
-/** The node's own HTTPS server, healthz, and who may use them. None is served yet. */
-export const serverFields = fieldTable('warned', [
-  ['enableServer', 'bool', true, 'Serve the node API.', { flag: 'enable-server' }],
-  ['address', 'ip', '0.0.0.0', 'Address that the node API serves on.', { flag: 'address', ...orDefault }],
-  ['port', 'int', 10_250, 'Port of the node API.', { flag: 'port', min: 1, max: 65_535, ...orDefault }],
-  [
-    'readOnlyPort',
-    'int',
-    0,
-    'Unauthenticated port; 0: none (kubelet started by flags alone opens 10255).',
-    { flag: 'read-only-port', ...port },
-  ],
+/** healthz, and the certificate of the node's own HTTPS server. */
+const servedFields = fieldTable('works', [
   ['healthzPort', 'int', 10_248, 'Port of healthz; 0: none.', { flag: 'healthz-port', ...port }],
   [
     'healthzBindAddress',
@@ -29,6 +19,27 @@ export const serverFields = fieldTable('warned', [
     'Key of the serving certificate.',
     { flag: 'tls-private-key-file' },
   ],
+  [
+    'serverTLSBootstrap',
+    'bool',
+    false,
+    'Request and renew the serving certificate.',
+    { flag: 'rotate-server-certificates' },
+  ],
+]);
+
+/** The node's own HTTPS server, and who may use it: it is not served yet. */
+const laterFields = fieldTable('warned', [
+  ['enableServer', 'bool', true, 'Serve the node API.', { flag: 'enable-server' }],
+  ['address', 'ip', '0.0.0.0', 'Address that the node API serves on.', { flag: 'address', ...orDefault }],
+  ['port', 'int', 10_250, 'Port of the node API.', { flag: 'port', min: 1, max: 65_535, ...orDefault }],
+  [
+    'readOnlyPort',
+    'int',
+    0,
+    'Unauthenticated port; 0: none (kubelet started by flags alone opens 10255).',
+    { flag: 'read-only-port', ...port },
+  ],
   ['tlsCipherSuites', 'list', undefined, 'Cipher suites of the node API.', { flag: 'tls-cipher-suites' }],
   [
     'tlsMinVersion',
@@ -41,13 +52,6 @@ export const serverFields = fieldTable('warned', [
     },
   ],
   ['tlsCurvePreferences', 'ints', undefined, 'Curves of the node API, by their TLS numbers.'],
-  [
-    'serverTLSBootstrap',
-    'bool',
-    false,
-    'Request and renew the serving certificate.',
-    { flag: 'rotate-server-certificates' },
-  ],
   [
     'authentication.x509.clientCAFile',
     'path',
@@ -117,3 +121,5 @@ export const serverFields = fieldTable('warned', [
   ['enableDebugFlagsHandler', 'bool', true, 'Serve changes of the log level.'],
   ['enableContentionProfiling', 'bool', false, 'Profiling of Go’s locks.', { flag: 'contention-profiling' }],
 ]);
+
+export const serverFields = [...servedFields, ...laterFields];

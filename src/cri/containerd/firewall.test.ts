@@ -18,6 +18,8 @@ const save = `# comment
 -A POSTROUTING -m comment --comment "CNI portfwd requiring masquerade" -j CNI-HOSTPORT-MASQ
 -A POSTROUTING -s 10.88.0.2/32 -m comment --comment "${pod('nodelet0', 'p1')}" -j CNI-1234567890abcdef12345678
 -A POSTROUTING -s 10.77.0.2/32 -m comment --comment "${pod('other', 'p2')}" -j CNI-fedcba0987654321fedcba09
+-A POSTROUTING -s 10.88.0.0/16 ! -d 10.88.0.0/16 -m comment --comment "nodelet: pods of nodelet0 to the outside" -j MASQUERADE
+-A POSTROUTING -s 10.89.0.0/16 ! -d 10.89.0.0/16 -m comment --comment "nodelet: pods of nodelet01 to the outside" -j MASQUERADE
 -A CNI-DN-aaaaaaaaaaaaaaaaaaaaa -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.88.0.2:80
 -A CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat ${pod('nodelet0', 'p1')}" -m multiport --dports 80 -j CNI-DN-aaaaaaaaaaaaaaaaaaaaa
 # others
@@ -45,6 +47,7 @@ test('takes away one network’s rules and chains, and portmap’s shared ones w
       "-F CNI-HOSTPORT-MASQ",
       "-F CNI-HOSTPORT-SETMARK",
       "-D POSTROUTING -s 10.88.0.2/32 -m comment --comment "name: \\"nodelet0\\" id: \\"p1\\"" -j CNI-1234567890abcdef12345678",
+      "-D POSTROUTING -s 10.88.0.0/16 ! -d 10.88.0.0/16 -m comment --comment "nodelet: pods of nodelet0 to the outside" -j MASQUERADE",
       "-D PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT",
       "-D OUTPUT -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT",
       "-D POSTROUTING -m comment --comment "CNI portfwd requiring masquerade" -j CNI-HOSTPORT-MASQ",

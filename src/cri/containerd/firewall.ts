@@ -1,3 +1,4 @@
+import { masqueradeComment } from './masquerade.ts';
 import { isInRange } from './range.ts';
 
 interface Rule {
@@ -22,7 +23,7 @@ const shared = ['CNI-HOSTPORT-DNAT', 'CNI-HOSTPORT-MASQ', 'CNI-HOSTPORT-SETMARK'
 
 /**
  * What to feed `iptables-restore --noflush` to take away all that the CNI plugins bridge, portmap and firewall made
- * for one network's pods: empty where there is nothing. `save` is the answer of iptables-save. The plugins write
+ * for one network's pods, and of its rule for NAT: empty where there is nothing. `save` is the answer of iptables-save. The plugins write
  * the network's name in comments; firewall's rules name only addresses. Portmap's shared chains go too once
  * nobody else's rules are in them.
  */
@@ -30,6 +31,7 @@ export function renderRemoval(save: string, network: string, range: string): str
   const rules = [...parseRules(save)];
   const isOurs = (rule: Rule): boolean =>
     rule.text.includes(`name: \\"${network}\\" id:`) ||
+    rule.text.includes(`"${masqueradeComment(network)}"`) ||
     (rule.chain === 'CNI-FORWARD' &&
       [...rule.text.matchAll(/ -[sd] (\S+)/g)].some((match) => isInRange(match[1] ?? '', range)));
   const ours = rules.filter(isOurs);

@@ -6,13 +6,13 @@ const network = { name: 'n0', bridge: 'n0', range: '10.9.0.0/16', reservations: 
 const types = (text: string): string[] =>
   (JSON.parse(text) as { plugins: { type: string }[] }).plugins.map((plugin) => plugin.type);
 
-test('is a bridge with NAT and host ports', () => {
+test('is a bridge with host ports, and leaves NAT to the agent', () => {
   const text = renderConflist(network);
   expect(types(text)).toEqual(['bridge', 'portmap']);
   expect(JSON.parse(text)).toMatchObject({
     name: 'n0',
     plugins: [
-      { bridge: 'n0', isGateway: true, ipMasq: true, ipam: { type: 'host-local', dataDir: '/run/x' } },
+      { bridge: 'n0', isGateway: true, ipMasq: false, ipam: { type: 'host-local', dataDir: '/run/x' } },
       { capabilities: { portMappings: true } },
     ],
   });

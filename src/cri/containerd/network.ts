@@ -12,7 +12,10 @@ export interface BridgeNetwork {
   openFirewall?: boolean;
 }
 
-/** The CNI configuration list: a bridge with its own range, NAT to the outside, host ports and loopback's link. */
+/**
+ * The CNI configuration list: a bridge with its own range, host ports and loopback's link. NAT to the outside is not the
+ * plugin's (masquerade.ts).
+ */
 export function renderConflist(network: BridgeNetwork): string {
   const list = {
     cniVersion: '0.4.0',
@@ -22,7 +25,7 @@ export function renderConflist(network: BridgeNetwork): string {
         type: 'bridge',
         bridge: network.bridge,
         isGateway: true,
-        ipMasq: true,
+        ipMasq: false,
         // A pod that calls a service it backs itself meets its own packets again on the bridge.
         hairpinMode: true,
         ipam: {

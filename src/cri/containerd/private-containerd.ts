@@ -12,6 +12,7 @@ import { renderContainerdConfig } from './config.ts';
 import { endInstance, findInstance, isCurrent, spawnInstance, waitUntilReady } from './instance.ts';
 import { layoutOf } from './layout.ts';
 import type { Layout } from './layout.ts';
+import { ensureMasquerade } from './masquerade.ts';
 import { conflistPath, rangeOfConflist, renderConflist } from './network.ts';
 import { findPrograms } from './programs.ts';
 import type { Programs, ProgramsWish } from './programs.ts';
@@ -151,6 +152,7 @@ export class PrivateContainerd {
     const openFirewall = forward.stdout.startsWith('-P FORWARD DROP');
     const text = renderConflist({ name: bridge, bridge, range, reservations, openFirewall });
     if (text !== before) await writeAtomic(path, text, 0o600);
+    await ensureMasquerade({ iptables: programs.iptables, network: bridge, range, env, signal });
   }
 
   /** The containerd that an earlier agent left, ready; undefined where a new one has to be started. */

@@ -5,13 +5,20 @@ import { RuntimeError } from '../errors.ts';
 import type { RuntimeStatusCode } from '../errors.ts';
 import type { CallOptions } from '../runtime.ts';
 import { Schema } from './schema.ts';
-import type { Method } from './schema.ts';
-import schema from './runtime.v1.json' with { type: 'json' };
+import type { Method, SchemaData } from './schema.ts';
+import runtimeSchema from './runtime.v1.json' with { type: 'json' };
 
 const MAX_MESSAGE = 16 << 20;
 
-/** The two services of runtime.v1. */
-export type ServiceName = 'RuntimeService' | 'ImageService';
+/** What is called over a channel. */
+export interface Api {
+  schema: SchemaData;
+  /** HTTP/2 headers of each call. */
+  headers?: Readonly<Record<string, string>>;
+}
+
+/** runtime.v1: `RuntimeService` and `ImageService`. */
+const cri: Api = { schema: runtimeSchema };
 
 /**
  * gRPC's target for an endpoint as people write it: `unix:///run/x.sock`, or the bare path. Throws UsageError for
@@ -28,17 +35,20 @@ export function targetOf(endpoint: string): string {
 }
 
 /**
- * Calls of runtime.v1 over one unix socket. It connects at the first call and again by itself when the runtime has
+ * Calls of one API (CRI unless given) over one unix socket. It connects at the first call and again by itself when the runtime has
  * been away; meanwhile calls fail at once with UNAVAILABLE.
  */
 export class Channel {
   readonly endpoint: string;
   readonly #client: Client;
-  readonly #schema = new Schema(schema);
+  readonly #schema: Schema;
+  readonly #headers: Api['headers'];
   readonly #methods = new Map<string, Method>();
 
-  constructor(endpoint: string) {
+  constructor(endpoint: string, api: Api = cri) {
     this.endpoint = endpoint;
+    this.#schema = new Schema(api.schema);
+    this.#headers = api.headers;
     this.#client = new Client(targetOf(endpoint), credentials.createInsecure(), {
       // For a unix socket gRPC would send the path, percent-encoded, which Go's HTTP/2 server refuses.
       'grpc.default_authority': 'localhost',
@@ -56,7 +66,7 @@ export class Channel {
 
   /** One call; rejects with RuntimeError, or with the signal's reason when that ends it. */
   call<Response extends object>(
-    service: ServiceName,
+    service: string,
     verb: string,
     request: object,
     options: CallOptions = {},
@@ -73,7 +83,7 @@ export class Channel {
         method.encode,
         method.decode,
         request,
-        new Metadata(),
+        this.#metadata(),
         deadlineOf(options),
         (error, response) => {
           signal?.removeEventListener('abort', abort);
@@ -88,7 +98,7 @@ export class Channel {
 
   /** A stream of answers until the signal aborts (resolves) or the runtime ends it (rejects with RuntimeError). */
   stream(
-    service: ServiceName,
+    service: string,
     verb: string,
     request: object,
     onMessage: (message: object) => void,
@@ -105,6 +115,7 @@ export class Channel {
         method.encode,
         method.decode,
         request,
+        this.#metadata(),
       );
       const abort = (): void => call.cancel();
       signal.addEventListener('abort', abort, { once: true });
@@ -123,11 +134,16 @@ export class Channel {
     this.#client.close();
   }
 
-  #method(service: ServiceName, verb: string): Method {
-    const known = this.#methods.get(verb);
-    if (known !== undefined) return known;
-    const method = this.#schema.method(service, verb);
-    this.#methods.set(verb, method);
+  #metadata(): Metadata {
+    const metadata = new Metadata();
+    for (const [name, value] of Object.entries(this.#headers ?? {})) metadata.set(name, value);
+    return metadata;
+  }
+
+  #method(service: string, verb: string): Method {
+    const key = `${service}/${verb}`;
+    let method = this.#methods.get(key);
+    if (method === undefined) this.#methods.set(key, (method = this.#schema.method(service, verb)));
     return method;
   }
 }

@@ -1,6 +1,9 @@
 import { sleep } from '#lib/clock.ts';
 import type { Clock } from '#lib/clock.ts';
 import { NodeletError, describeError } from '#lib/errors.ts';
+import { GrpcContainerdApi } from '../containerd/api.ts';
+import type { ContainerdApi } from '../containerd/api.ts';
+import { ContainerdRuntimeService } from '../containerd/runtime-service.ts';
 import { runtimeStatus } from '../errors.ts';
 import type { RuntimeVersion } from '../types.ts';
 import { Channel } from './channel.ts';
@@ -29,6 +32,8 @@ export interface RuntimeConnection {
   readonly images: GrpcImageService;
   /** As it was when the connection was made. */
   readonly version: RuntimeVersion;
+  /** containerd's own API; undefined where the runtime is another. */
+  readonly containerd: ContainerdApi | undefined;
   close(): void;
 }
 
@@ -46,8 +51,10 @@ export async function connect(endpoint: string, options: ConnectOptions): Promis
   const imageChannel = imageEndpoint === endpoint ? channel : new Channel(imageEndpoint);
   const runtime = new GrpcRuntimeService(channel, requestTimeoutMs);
   const images = new GrpcImageService(imageChannel, requestTimeoutMs);
+  let containerd: GrpcContainerdApi | undefined;
   const close = (): void => {
     channel.close();
+    containerd?.close();
     if (imageChannel !== channel) imageChannel.close();
   };
   const end = options.clock.monotonic() + (options.timeoutMs ?? 30_000);
@@ -59,7 +66,10 @@ export async function connect(endpoint: string, options: ConnectOptions): Promis
       return answer;
     });
     await answered(imageEndpoint, end, options, (call) => images.imageStatus({ image: PROBE }, call));
-    return { runtime, images, version, close };
+    if (version.runtimeName !== 'containerd') return { runtime, images, version, containerd, close };
+    containerd = new GrpcContainerdApi(endpoint);
+    const mended = new ContainerdRuntimeService(channel, containerd, options.clock, requestTimeoutMs);
+    return { runtime: mended, images, version, containerd, close };
   } catch (error) {
     close();
     throw error;

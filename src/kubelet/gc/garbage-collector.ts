@@ -175,7 +175,7 @@ export class GarbageCollector {
   }
 
   async #logDirectories(result: GcResult, left: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
-    const { paths, pods, mountPoints } = this.#parts;
+    const { paths, pods } = this.#parts;
     const dirs = (await podLogDirs(paths)).filter(({ uid }) => !left.has(uid) && this.#isGone(uid));
     await this.#each(
       result,
@@ -185,8 +185,7 @@ export class GarbageCollector {
       ({ uid, name }) =>
         pods.exclusively(uid, async () => {
           if (!this.#isGone(uid)) return;
-          const obstacle = await removePodLogDir(paths, name, mountPoints, signal);
-          if (obstacle === undefined) result.logDirectories++;
+          if (await removePodLogDir(paths, name, signal)) result.logDirectories++;
         }),
     );
   }

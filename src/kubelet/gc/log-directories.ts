@@ -1,10 +1,8 @@
 import { join } from 'node:path';
 import type { Container } from '#cri/types.ts';
 import { listDir, removeFile } from '#host/files.ts';
-import { OpenDir } from '#host/open-dir.ts';
 import { fileExists } from '#host/log-files.ts';
-import { removeTree } from '#host/remove-tree.ts';
-import type { Blocked } from '#host/remove-tree.ts';
+import { removeTree } from '#host/trees.ts';
 import type { Paths } from '../paths.ts';
 
 /** The UID in the name of a pod's log folder, `NAMESPACE_NAME_UID`; undefined where it isn't one. */
@@ -23,20 +21,9 @@ export async function podLogDirs(paths: Paths): Promise<{ uid: string; name: str
   });
 }
 
-export async function removePodLogDir(
-  paths: Paths,
-  name: string,
-  mountPoints: () => Promise<readonly string[]>,
-  signal: AbortSignal,
-): Promise<Blocked | undefined> {
-  const root = await OpenDir.open(paths.podLogs);
-  if (root === undefined) return undefined;
-  try {
-    const mounts = new Set(await mountPoints());
-    return await removeTree(root, name, { what: 'all', isMountPoint: (path) => mounts.has(path), signal });
-  } finally {
-    await root.close();
-  }
+/** Says whether it is gone: what is mounted in it stays. */
+export async function removePodLogDir(paths: Paths, name: string, signal: AbortSignal): Promise<boolean> {
+  return (await removeTree(join(paths.podLogs, name), signal)).length === 0;
 }
 
 /** kubelet cuts long links' names at their end, and with them the ID; a shorter rest names no container for sure. */

@@ -1,7 +1,8 @@
-import { listDir } from '#host/files.ts';
+import { join } from 'node:path';
+import { listDir, realPath } from '#host/files.ts';
 import { isWithin } from '#host/mounts.ts';
-import { OpenDir } from '#host/open-dir.ts';
-import { removeTree } from '#host/remove-tree.ts';
+import { removeEmptyTree, removeTree } from '#host/trees.ts';
+import type { Blockage } from '#host/trees.ts';
 import { type Paths, podsDir } from '../paths.ts';
 import type { BlockedPod, GcVolumes } from './pods.ts';
 
@@ -11,12 +12,12 @@ export async function podDirs(paths: Paths): Promise<string[]> {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
-/** Folders that held what is mounted or bound; what is a file in them is somebody's data. */
+/** Folders that held what is mounted or bound; what has contents in them is somebody's data. */
 const VOLUME_FOLDERS = new Set(['volumes', 'volume-subpaths', 'volumeDevices']);
 
 /**
  * Removes the folder of a pod that is gone: has its volumes unmounted and removed, and then removes what is left,
- * but never anything that is mounted there, and no file where volumes were. Undefined once it is gone.
+ * but never anything that is mounted there, and no data where volumes were. Undefined once it is gone.
  */
 export async function removePodDir(
   paths: Paths,
@@ -25,44 +26,31 @@ export async function removePodDir(
 ): Promise<BlockedPod | undefined> {
   const { signal } = parts;
   await parts.volumes.tearDown(uid, signal);
-  const pods = await OpenDir.open(podsDir(paths));
+  const pods = await realPath(podsDir(paths));
   if (pods === undefined) return undefined;
-  try {
-    // Read after the unmounting; a mount anywhere below stops everything before the first file is touched.
-    const mounts = new Set(await parts.mountPoints());
-    const path = `${pods.path}/${uid}`;
-    const mounted = [...mounts].find((point) => isWithin(point, path));
-    if (mounted !== undefined) return blocked(uid, mounted, 'mount');
+  const path = join(pods, uid);
+  // Read after the unmounting; a mount anywhere below stops everything before the first file is touched.
+  const mounted = (await parts.mountPoints()).find((point) => isWithin(point, path));
+  if (mounted !== undefined) return blocked(uid, mounted, 'mount');
 
-    const isMountPoint = (point: string): boolean => mounts.has(point);
-    for (const name of await volumesFirst(pods, uid)) {
-      const dir = await pods.child(uid);
-      if (dir === undefined) return undefined;
-      try {
-        const what = VOLUME_FOLDERS.has(name) ? 'directories' : 'all';
-        const obstacle = await removeTree(dir, name, { what, isMountPoint, signal });
-        if (obstacle !== undefined) return blocked(uid, obstacle.path, obstacle.why);
-      } finally {
-        await dir.close();
-      }
-    }
-    const obstacle = await removeTree(pods, uid, { what: 'directories', isMountPoint, signal });
-    return obstacle && blocked(uid, obstacle.path, obstacle.why);
-  } finally {
-    await pods.close();
+  for (const name of await volumesFirst(path)) {
+    const isVolumes = VOLUME_FOLDERS.has(name);
+    const [obstacle] = await (isVolumes ? removeEmptyTree : removeTree)(join(path, name), signal);
+    if (obstacle !== undefined) return blocked(uid, obstacle.path, reasonFor(obstacle, isVolumes));
   }
+  const [obstacle] = await removeEmptyTree(path, signal);
+  return obstacle && blocked(uid, obstacle.path, reasonFor(obstacle, false));
 }
 
 /** The entries of the pod's folder. While data is in a volume's folder, all that could help to save it stays. */
-async function volumesFirst(pods: OpenDir, uid: string): Promise<string[]> {
-  const dir = await pods.child(uid);
-  if (dir === undefined) return [];
-  try {
-    const names = await dir.list();
-    return names.sort((a, b) => Number(VOLUME_FOLDERS.has(b)) - Number(VOLUME_FOLDERS.has(a)));
-  } finally {
-    await dir.close();
-  }
+async function volumesFirst(path: string): Promise<string[]> {
+  const names = ((await listDir(path)) ?? []).map((entry) => entry.name);
+  return names.sort((a, b) => Number(VOLUME_FOLDERS.has(b)) - Number(VOLUME_FOLDERS.has(a)));
+}
+
+function reasonFor({ code }: Blockage, isVolumes: boolean): keyof typeof WORDS {
+  if (code === 'EBUSY') return 'mount';
+  return code === 'ENOTEMPTY' && isVolumes ? 'file' : 'busy';
 }
 
 const WORDS = {

@@ -12,7 +12,7 @@ import type { PodKey } from './manifest-pods.ts';
 
 export interface RecordedPod {
   key: PodKey;
-  /** What `staticPodHash` said. */
+  /** What `staticPodHash` said of the words that the manifest has for it. */
   hash: string;
   uid: string;
   /** With defaults, without identity. */

@@ -18,6 +18,19 @@ it('takes every good Pod of a text', () => {
   expect(read(`${pod('a')}---\n${pod('b')}`).findings).toEqual([]);
 });
 
+it('keeps the words beside what the defaults make of them', () => {
+  const text = pod('a', 'status: {phase: Failed}\n').replace('{name: a}', '{name: a, resourceVersion: "5"}');
+  const { pods, written } = read(text);
+  expect(written.get('default/a')).toEqual({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'a' },
+    spec: { containers: [{ name: 'c', image: 'i' }] },
+  });
+  expect(pods.get('default/a')?.spec?.dnsPolicy).toBe('ClusterFirst');
+  expect([...read(pod('a', '  restartPolicy: always\n')).written.keys()]).toEqual([]);
+});
+
 it('one bad document does not hold up the others', () => {
   const text = `${pod('a')}---\n${pod('b', '  restartPolicy: always\n')}---\n${pod('c')}`;
   expect(keys(text)).toEqual(['default/a', 'default/c']);

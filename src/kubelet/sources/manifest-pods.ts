@@ -22,7 +22,10 @@ export type ManifestFinding = Omit<ManifestProblem, 'origin' | 'lastGoodRuns'> &
 };
 
 export interface ManifestPods {
+  /** With defaults. */
   pods: Map<PodKey, Pod>;
+  /** The same pods as the manifest has them: what doesn't change when a later version of the agent knows more defaults. */
+  written: Map<PodKey, Pod>;
   findings: ManifestFinding[];
   /** Objects of other kinds, for other sources of objects; each also has a finding while nobody serves it. */
   others: ManifestObject[];
@@ -48,7 +51,7 @@ const WORKLOADS = new Set([
 ]);
 
 export function readManifest(text: string, rules: ManifestRules): ManifestPods {
-  const result: ManifestPods = { pods: new Map(), findings: [], others: [] };
+  const result: ManifestPods = { pods: new Map(), written: new Map(), findings: [], others: [] };
   if (text.trim() === '') {
     const message = 'the file is empty: to end its pods, remove it';
     result.findings.push({ message, blocksUnknown: true });
@@ -94,7 +97,8 @@ function addObject(object: ManifestObject, rules: ManifestRules, result: Manifes
 function addPod(object: ManifestObject, rules: ManifestRules, result: ManifestPods): void {
   const shape = new Field();
   const read = (conform(object.value, 'Pod', shape) ?? {}) as Pod;
-  const pod = withPodDefaults(withoutForeignMarks(read));
+  const written = withoutForeignMarks(read);
+  const pod = withPodDefaults(written);
   const key = keyOf(pod);
   const judged = validatePod(pod, { nameSuffix: rules.nameSuffix });
   const references = new Field();
@@ -111,7 +115,9 @@ function addPod(object: ManifestObject, rules: ManifestRules, result: ManifestPo
     result.findings.push({ ...finding(object, each), ...(each.severity === 'error' ? blocks : {}) });
   }
   const good = !all.some((each) => each.severity === 'error');
-  if (good && key !== undefined) result.pods.set(key, pod);
+  if (!good || key === undefined) return;
+  result.pods.set(key, pod);
+  result.written.set(key, written);
 }
 
 function keyOf(pod: Pod): PodKey | undefined {

@@ -481,6 +481,27 @@ describe('over a restart of the agent', () => {
     expect((await restart(async () => undefined)).uid()).toBe('kubelets');
   });
 
+  it('other words of the same meaning leave the pod alone, while the agent runs and while it does not', async () => {
+    await writeFile(file('web.yaml'), pod('web'));
+    const watched = await new Watched().start();
+    const [before] = watched.last.pods;
+    await writeFile(file('web.yaml'), pod('web', 'i:1', '  restartPolicy: Always\n'));
+    await writeFile(file('next.yaml'), pod('next'));
+    await watched.untilPods('next-node i:1', 'web-node i:1');
+    expect(watched.last.pods).toContain(before);
+    const words = pod('web', 'i:1', '  dnsPolicy: ClusterFirst\n');
+    const after = await restart(() => writeFile(file('web.yaml'), words));
+    expect(after.pods).toEqual(['next-node i:1', 'web-node i:1']);
+    expect(after.uid(1)).toBe(before?.metadata.uid);
+  });
+
+  it('has the same UID where nothing is kept and nothing can be adopted', async () => {
+    await writeFile(file('web.yaml'), pod('web'));
+    const uid = (await new Watched().start()).uid();
+    const after = await restart(() => rm(join(root, 'cache'), { recursive: true }));
+    expect(after.uid()).toBe(uid);
+  });
+
   it('a UID in the manifest is the pod’s', async () => {
     await writeFile(file('web.yaml'), pod('web').replace('name: web', 'name: web\n  uid: mine'));
     const watched = await new Watched({ adopt: () => 'kubelets' }).start();

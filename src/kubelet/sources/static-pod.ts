@@ -45,11 +45,12 @@ export function withoutForeignMarks(pod: Pod): Pod {
 }
 
 /**
- * 32 hexadecimal digits, the same for the same meaning whatever the order of keys, on this node and from this kind of
+ * 32 hexadecimal digits, the same for the same words whatever the order of keys, on this node and from this kind of
  * source: tells versions of a pod apart, and is its UID where neither the manifest nor a running pod gives one.
+ * `written` is the pod before defaults: these change with the agent's version, and no pod may restart for it.
  */
-export function staticPodHash(pod: Pod, { nodeName, kind }: StaticIdentity): string {
-  const text = canonicalJson({ nodeName, kind, metadata: pod.metadata, spec: pod.spec });
+export function staticPodHash(written: Pod, { nodeName, kind }: StaticIdentity): string {
+  const text = canonicalJson({ nodeName, kind, metadata: written.metadata, spec: written.spec });
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }
 

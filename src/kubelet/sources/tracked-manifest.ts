@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AgentPod, Pod, PodSourceName, PodSpec } from '#lib/kube/types.ts';
 import type { Clock } from '#lib/clock.ts';
+import { canonicalJson } from '#lib/kube/canonical.ts';
 import type { ManifestProblem } from '#server/view.ts';
 import type { ManifestRecord, RecordedPod } from './last-good.ts';
 import { readManifest } from './manifest-pods.ts';
@@ -33,6 +34,9 @@ interface Kept {
   named: Set<PodKey>;
   strays: boolean;
 }
+
+/** Other words, the same meaning: a default written out, a comment. */
+const isEqual = (a: Pod, b: Pod): boolean => canonicalJson(a) === canonicalJson(b);
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -95,7 +99,9 @@ export class TrackedManifest {
   apply({ read, digest }: Verdict): void {
     const next = new Map<PodKey, InForce>();
     for (const [key, pod] of read.pods) {
-      if (pod.spec !== undefined) next.set(key, this.#version(key, { ...pod, spec: pod.spec }, digest));
+      if (pod.spec === undefined) continue;
+      const hash = staticPodHash(read.written.get(key) ?? pod, this.#owner);
+      next.set(key, this.#version(key, { ...pod, spec: pod.spec }, hash, digest));
     }
     const kept = this.#keep(read, next);
     this.#problems = read.findings.map((each) => this.#problem(each, kept));
@@ -145,10 +151,10 @@ export class TrackedManifest {
     return result;
   }
 
-  #version(key: PodKey, pod: Pod & { spec: PodSpec }, digest: string): InForce {
-    const hash = staticPodHash(pod, this.#owner);
+  #version(key: PodKey, pod: Pod & { spec: PodSpec }, hash: string, digest: string): InForce {
     const current = this.#inForce.get(key);
-    if (current?.hash === hash) return current;
+    if (current !== undefined && (current.hash === hash || isEqual(current.pod, pod)))
+      return current.hash === hash ? current : { ...current, hash };
     const uid = pod.metadata?.uid || this.#firstUid(key, pod, hash, digest) || hash;
     return { key, hash, uid, pod, agentPod: this.#place(pod, uid) };
   }
@@ -160,7 +166,9 @@ export class TrackedManifest {
   #firstUid(key: PodKey, pod: Pod & { spec: PodSpec }, hash: string, digest: string): string | undefined {
     if (this.#before === undefined) return undefined;
     const recorded = this.#before.pods.get(key);
-    const same = recorded !== undefined && (recorded.hash === hash || this.#before.digest === digest);
+    const same =
+      recorded !== undefined &&
+      (recorded.hash === hash || this.#before.digest === digest || isEqual(recorded.pod, pod));
     const placed = this.#place(pod, hash);
     const { uid: _open, ...metadata } = placed.metadata;
     const running = this.#owner.adopt({ ...placed, metadata });

@@ -1,7 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import {
   container,
   hadItsRun,
@@ -40,6 +40,11 @@ const clear = async (...files: string[]): Promise<void> => {
   for (const file of files) await node.agent.remove(file);
   await node.agent.waitFor(async () => (await node.agent.pods()).length === 0);
 };
+
+// Also after a test that failed: the next must not fail for what it left.
+afterEach(async () => {
+  await clear(...(await readdir(node.agent.manifests)));
+});
 
 describe('a kill -9 of the agent', () => {
   test('changes nothing for pods of every kind', async () => {
@@ -92,9 +97,13 @@ describe('a kill -9 of the agent', () => {
     for (let round = 0; round < 3; round += 1) {
       await node.agent.kill9();
       await node.agent.restart();
-      await node.agent.waitFor(async () =>
-        (await node.agent.pods()).every(({ pod }) => pod.status?.containerStatuses !== undefined),
-      );
+      // It answers before it has read the manifests, and shows a pod before it has looked at it.
+      await node.agent.waitFor(async () => {
+        const views = await node.agent.pods();
+        return (
+          views.length === known.size && views.every(({ pod }) => pod.status?.containerStatuses !== undefined)
+        );
+      });
     }
     await node.agent.waitForPod('plain', isRunning);
     const after = await all();

@@ -43,37 +43,15 @@ function isSettled(slot: Slot, view: PodView | undefined): boolean {
   return isRunning(view);
 }
 
-/**
- * Waits for `condition`. A StartContainer cut off by a kill can leave containerd with a stopped task that it takes for a
- * running one and refuses to delete ("cannot delete running task") until it is restarted; no CRI call gets past that.
- * Where a pod is stuck on this, and on nothing else, containerd is restarted once, as an operator would.
- */
-async function waitPastContainerd(condition: () => Promise<boolean>): Promise<void> {
-  const soon = await agent.waitFor(condition, 45_000).then(
-    () => true,
-    () => false,
-  );
-  if (soon) return;
-  const stuck = (await agent.pods()).some(
-    ({ terminating, waits }) =>
-      terminating && waits.some(({ message }) => message.includes('cannot delete running task')),
-  );
-  if (stuck) {
-    console.log('soak: a pod is stuck on "cannot delete running task": containerd is restarted');
-    await containerd.restart();
-  }
-  await agent.waitFor(condition, 90_000);
-}
-
 /** Waits until just the pods of the slots are there, in their versions. */
 async function expectDesired(slots: readonly Slot[]): Promise<void> {
   const wanted = slots.filter(({ state }) => state !== 'absent');
-  await waitPastContainerd(async () => {
+  await agent.waitFor(async () => {
     const views = await agent.pods();
     const of = (slot: Slot): PodView | undefined =>
       views.find(({ pod }) => pod.metadata?.name === `${slot.name}-${agent.nodeName}`);
     return views.length === wanted.length && wanted.every((slot) => isSettled(slot, of(slot)));
-  });
+  }, 90_000);
   // The runtime has no second one of anything: a process for each running container and each sandbox that holds one.
   const views = await agent.pods();
   const running = views.flatMap(({ pod }) =>
@@ -141,7 +119,7 @@ test(`${EDITS} random edits and ${KILLS} kills`, { timeout: 400_000 }, async (co
     expect(await identities()).toEqual(stable);
 
     for (const slot of edits.slots) await edits.drop(slot);
-    await waitPastContainerd(async () => (await agent.pods()).length === 0);
+    await agent.waitFor(async () => (await agent.pods()).length === 0, 90_000);
     const runs = (await readFile(join(traceFolder, 'runs'), 'utf8').catch(() => ''))
       .split('\n')
       .filter(Boolean);

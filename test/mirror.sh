@@ -1,5 +1,5 @@
 #!/bin/bash
-# mirror.sh: prints the first mirror in this machine's apt sources that carries Debian's own suites.
+# mirror.sh: prints the first mirror in this machine's apt sources, of either kind, that carries Debian's own suites.
 set -euo pipefail
 found=$(
   for list in /etc/apt/sources.list.d/*.sources; do
@@ -8,7 +8,7 @@ found=$(
   done
   sed -nE 's/^deb +(\[[^]]*\] +)?([^ ]+) .*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || true
 )
-grep -E '/debian/?$' <<<"$found" | head -n 1 || {
-  echo "test/machine: no Debian mirror in the sources of apt" >&2
+grep -m 1 -E '/debian(/|\.list)?$' <<<"$found" || {
+  echo "no Debian mirror in the sources of apt" >&2
   exit 1
 }
