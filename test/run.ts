@@ -2,8 +2,8 @@
  * `node test/run.ts [--unit | --containerd MAJOR.MINOR | --control-plane fake|real]… [FILTER…]`: the unit tests, then
  * the integration tests once a containerd, then the cluster tests once a control plane (the fake one; the real one too
  * where KUBEBUILDER_ASSETS names a folder with its programs), each file in a test bed of its own (scripts/isolate):
- * what one leaves behind is not the next one's trouble. FILTER picks test files as vitest does; `--control-plane` runs
- * cluster tests only.
+ * what one leaves behind is not the next one's trouble. FILTER picks test files as vitest does;
+ * `--control-plane` runs cluster tests only.
  */
 import { glob, mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
@@ -116,11 +116,13 @@ async function filesOf(project: 'integration' | 'cluster'): Promise<string[]> {
   return files.sort();
 }
 
-/** Beds at once: much of a test is waiting. */
+/** Beds at once: much of a test is waiting, and a test of faults does hardly anything else. */
 const LANES = 2;
+const FAULT_LANES = 4;
 
 /** Files that load the machine themselves, or whose subject is how long something takes. */
 const ALONE = ['/soak/', '/quickstart/', 'pods/manifests.test', 'integration/cli/'];
+const mostlyWaits = (file: string): boolean => file.includes('/faults/');
 const needsTheMachine = (file: string): boolean => ALONE.some((part) => file.includes(part));
 
 /** Each file of the project in a bed of its own, some at once. */
@@ -141,12 +143,20 @@ async function runInBeds(
     isolate('nodelet-test', command, { ...env, ...extra }, output);
   const run = (file: string): Promise<void> => runProject(project, `${title}: ${file}`, env, start, [file]);
   const files = await filesOf(project);
-  for (const file of files.filter(needsTheMachine)) await run(file);
-  const others = files.filter((file) => !needsTheMachine(file)).values();
-  const lane = async (): Promise<void> => {
-    for (const file of others) await run(file);
+  const inLanes = async (some: readonly string[], lanes: number): Promise<void> => {
+    const left = some.values();
+    const lane = async (): Promise<void> => {
+      for (const file of left) await run(file);
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
   };
-  await Promise.all(Array.from({ length: LANES }, lane));
+  const together = files.filter((file) => !needsTheMachine(file));
+  await inLanes(files.filter(needsTheMachine), 1);
+  await inLanes(
+    together.filter((file) => !mostlyWaits(file)),
+    LANES,
+  );
+  await inLanes(together.filter(mostlyWaits), FAULT_LANES);
 }
 
 const usable = (versions: readonly Version[], tests: string): Version[] =>
