@@ -55,12 +55,12 @@ export function allocate(context: PodContext, parts: AllocateParts): boolean {
 function refusalOf(
   pod: AgentPod,
   wanted: AgentPod,
-  { judge }: AllocateParts,
+  parts: AllocateParts,
 ): { reason: 'Deferred' | 'Infeasible'; message: string } | undefined {
   if (!isDeepStrictEqual(pod.spec.resources, wanted.spec.resources)) {
     return { reason: 'Infeasible', message: "this node agent can't resize resources of the pod as a whole" };
   }
-  const verdict = judge(wanted);
+  const verdict = parts.judge(wanted);
   return verdict.admitted ? undefined : { reason: 'Deferred', message: verdict.message };
 }
 

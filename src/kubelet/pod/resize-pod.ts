@@ -64,10 +64,10 @@ export class PodResizer {
     resource: Resizable,
     signal: AbortSignal,
   ): Promise<void> {
-    const { runtime, resourcesOf } = this.#parts;
     const actuated = withAmounts(record.actuated?.[container.name], container.resources, [resource]);
     const resources = withAmounts(container.resources, actuated, ['memory', 'cpu']);
-    await runtime.updateContainerResources(id, resourcesOf(pod, { ...container, resources }), { signal });
+    const told = this.#parts.resourcesOf(pod, { ...container, resources });
+    await this.#parts.runtime.updateContainerResources(id, told, { signal });
     record.actuated = { ...record.actuated, [container.name]: cpuAndMemory({ name: '', resources }) };
   }
 
