@@ -4,6 +4,7 @@ import { PodCgroupManager } from '#cgroups/manager.ts';
 import type { CgroupLimits } from '#cgroups/pod-limits.ts';
 import type { NodeResources } from '#cgroups/compute.ts';
 import { containerResources, overheadResources, sandboxResources } from '#cgroups/compute.ts';
+import type { LinuxResources } from '#cri/types.ts';
 import type { RuntimeConnection } from '#cri/grpc/connect.ts';
 import { listDir, readText, removeOwnTree, ensureDir } from '#host/files.ts';
 import { readMounts } from '#host/mounts.ts';
@@ -36,7 +37,7 @@ import type { PodDirectories, PodStatusSink } from '#kubelet/pod/ports.ts';
 import { RecordStore } from '#kubelet/pod/record-store.ts';
 import { ContainerStarter } from '#kubelet/pod/start-container.ts';
 import type { Clock } from '#lib/clock.ts';
-import type { AgentPod, Event } from '#lib/kube/types.ts';
+import type { AgentPod, Container, Event } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
 import { PriorityGate } from '#lib/priority-gate.ts';
 import type { ClaimSources } from '#volumes/claims/bound-volume.ts';
@@ -177,6 +178,8 @@ export function composePods(plan: PodPlan): PodParts {
   const observer = new PodObserver(runtime, (status, count) => messages.read(status, count));
   const gate = new PriorityGate(startsAtOnce(machine.processors));
   const common = { runtime, images, records, events, gate, clock, paths };
+  const resourcesOf = (pod: AgentPod, container: Container): LinuxResources =>
+    containerResources(pod, container, resources);
   const starter = new ContainerStarter({
     ...common,
     messages,
@@ -190,12 +193,13 @@ export function composePods(plan: PodPlan): PodParts {
     hostIps: machine.addresses,
     seccompDefault: settings.seccompDefault,
     maskedPaths: machine.security.maskedPaths,
-    resourcesOf: (pod, container) => containerResources(pod, container, resources),
+    resourcesOf,
   });
   const executor = new StepExecutor({
     ...common,
     references,
     handlers: new RuntimeHandlers(supplies.runtimeClasses),
+    resourcesOf,
     sandboxResourcesOf: (pod) => ({
       resources: sandboxResources(pod, resources),
       overhead: overheadResources(pod, resources),

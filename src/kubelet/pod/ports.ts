@@ -102,6 +102,16 @@ export interface PodCgroups {
   /** Makes the pod's cgroup with its limits and returns it as CRI's `cgroup_parent`. Idempotent. */
   ensure(pod: AgentPod): Promise<string>;
   /**
+   * Gives the pod's cgroup what of its limits for one resource is more (`grow`) or less (`shrink`) than those of
+   * `before`, the pod with other resources. Rejects where the kernel refuses.
+   */
+  resize(
+    pod: AgentPod,
+    before: AgentPod,
+    resource: 'memory' | 'cpu',
+    direction: 'grow' | 'shrink',
+  ): Promise<void>;
+  /**
    * Kills what runs below the pod's cgroup under the ID of a container or sandbox of which `isLive` says that it
    * can't be: the runtime lost sight of it when a call was cut off.
    */

@@ -14,6 +14,7 @@ import { ContainerConfigError } from '../spec/config-error.ts';
 import { expand } from '../spec/expansion.ts';
 import { pidTarget } from './pid-target.ts';
 import { sandboxConfig } from '../spec/sandbox-config.ts';
+import { cpuAndMemory } from './allocation.ts';
 import { containerSubject } from './decision.ts';
 import { allContainers } from './instances.ts';
 import type { PodContext } from './pod-context.ts';
@@ -103,6 +104,7 @@ export class ContainerStarter {
       ...(start.backoff === undefined ? {} : { backoff: start.backoff }),
       ...(ended === undefined ? {} : { previous: ended }),
     };
+    record.actuated = { ...record.actuated, [name]: cpuAndMemory(container) };
     // Written ahead: once the container may have run, a new process must know.
     await filedUnder(subject, 'CreateContainerError', () => records.write(record));
     try {

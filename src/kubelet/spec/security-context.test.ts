@@ -241,6 +241,36 @@ describe('the sandbox', () => {
     expect(sandboxOf(podOf({}, { privileged: true })).securityContext.privileged).toBe(true);
   });
 
+  test.each([
+    [{}, { network: 'POD', pid: 'CONTAINER', ipc: 'POD' }],
+    [{ shareProcessNamespace: true }, { network: 'POD', pid: 'POD', ipc: 'POD' }],
+    [
+      { hostPID: true, shareProcessNamespace: true },
+      { network: 'POD', pid: 'NODE', ipc: 'POD' },
+    ],
+    [
+      { hostNetwork: true, hostIPC: true },
+      { network: 'NODE', pid: 'CONTAINER', ipc: 'NODE' },
+    ],
+  ])('namespaces of %j', (spec, expected) => {
+    const pod = podOf();
+    const own = { ...pod, spec: { ...pod.spec, ...spec } };
+    expect(sandboxOf(own).securityContext.namespaceOptions).toEqual(expected);
+    expect(contextOf(own).namespaceOptions).toEqual(expected);
+  });
+
+  test.each([
+    [{}, 'p'],
+    [{ hostname: 'own' }, 'own'],
+    [{ hostname: 'own', hostnameOverride: 'other.example' }, 'other.example'],
+    [{ hostNetwork: true, hostname: 'own' }, ''],
+  ])('the host name of %j', (spec, expected) => {
+    const pod = podOf();
+    const paths = { root: '/r', podLogs: '/l', containerLogs: '/c' };
+    const options = { attempt: 0, cgroupParent: '/p', dns: undefined, paths };
+    expect(sandboxConfig({ ...pod, spec: { ...pod.spec, ...spec } }, options).hostname).toBe(expected);
+  });
+
   test('sysctls, with dots', () => {
     const sysctls = [
       { name: 'net/ipv4/ip_forward', value: '1' },

@@ -9,6 +9,7 @@ import { podConditions } from './conditions.ts';
 import { containerStatus } from './container-status.ts';
 import { endStatuses, endedPhase } from './ended.ts';
 import { type Phase, podPhase } from './phase.ts';
+import { resizeConditions } from './resize-conditions.ts';
 import { apiTime } from './time.ts';
 
 /** Everything that a pod's status is a function of. */
@@ -27,6 +28,8 @@ export interface StatusInputs {
   mayRun: boolean;
   /** What was published last: conditions keep their times. */
   previous: PodStatus | undefined;
+  /** Why the resize under way doesn't come to its end. */
+  resizeError?: string | undefined;
   hostIps: readonly string[];
   runtimeName: string;
   now: number;
@@ -50,6 +53,7 @@ export function podStatus(inputs: StatusInputs): PodStatus {
     ...outcome,
     conditions: [
       ...disruption(inputs, outcome.phase, now),
+      ...(isTerminalPhase(outcome.phase) ? [] : resizeConditions(record, inputs.resizeError)),
       ...podConditions({
         pod,
         views: containers,
@@ -80,6 +84,7 @@ function containerStatuses(inputs: StatusInputs): Map<string, ContainerStatus> {
     hasInitContainers: (inputs.pod.spec.initContainers?.length ?? 0) > 0,
     initialized: inputs.initialized,
     waiting: inputs.waiting,
+    actuated: inputs.record?.actuated ?? {},
   };
   const statuses = new Map(
     inputs.containers.map((view) => [view.spec.name, containerStatus(view, context)] as const),
