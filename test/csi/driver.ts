@@ -30,7 +30,14 @@ export interface DriverCall {
 const definition = (file: string, service: string): ServiceClientConstructor => {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const loaded = loadPackageDefinition(
-    loadSync(path, { keepCase: false, longs: Number, enums: String, defaults: true, arrays: true, objects: true }),
+    loadSync(path, {
+      keepCase: false,
+      longs: Number,
+      enums: String,
+      defaults: true,
+      arrays: true,
+      objects: true,
+    }),
   );
   let at: unknown = loaded;
   for (const part of service.split('.')) at = (at as Fields)[part];
@@ -103,13 +110,17 @@ export class TestDriver {
     const endpoint = join(root, 'plugins', name, 'csi.sock');
     this.#servers = [
       await serve(endpoint, definition('csi.proto', 'csi.v1.Node'), this.#handlers()),
-      await serve(this.registrationSocket, definition('registration.proto', 'pluginregistration.Registration'), {
-        GetInfo: () => ({ type: 'CSIPlugin', name, endpoint, supportedVersions: versions }),
-        NotifyRegistrationStatus: (request) => {
-          this.notified.push(request['pluginRegistered'] === true ? '' : String(request['error']));
-          return {};
+      await serve(
+        this.registrationSocket,
+        definition('registration.proto', 'pluginregistration.Registration'),
+        {
+          GetInfo: () => ({ type: 'CSIPlugin', name, endpoint, supportedVersions: versions }),
+          NotifyRegistrationStatus: (request) => {
+            this.notified.push(request['pluginRegistered'] === true ? '' : String(request['error']));
+            return {};
+          },
         },
-      }),
+      ),
     ];
   }
 
@@ -132,7 +143,9 @@ export class TestDriver {
       NodeUnstageVolume: ({ stagingTargetPath }) => letGo(String(stagingTargetPath)),
       NodePublishVolume: (request) => this.#publish(request),
       NodeUnpublishVolume: (request) => this.#unpublish(String(request['targetPath'])),
-      NodeExpandVolume: ({ capacityRange }) => ({ capacityBytes: (capacityRange as Fields)['requiredBytes'] }),
+      NodeExpandVolume: ({ capacityRange }) => ({
+        capacityBytes: (capacityRange as Fields)['requiredBytes'],
+      }),
       NodeGetVolumeStats: () => ({ usage: [{ available: 1, total: 3, used: 2, unit: 'BYTES' }] }),
     };
     return Object.fromEntries(
@@ -157,7 +170,8 @@ export class TestDriver {
 
   async #stage(request: Fields): Promise<object> {
     const target = String(request['stagingTargetPath']);
-    if (mountAt(await readMounts(), target) === undefined) await bindMount(await this.#folder(request), target);
+    if (mountAt(await readMounts(), target) === undefined)
+      await bindMount(await this.#folder(request), target);
     return {};
   }
 

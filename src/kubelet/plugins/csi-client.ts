@@ -143,24 +143,33 @@ export class CsiClient implements CsiNodeService {
     return new Set(answer.capabilities.flatMap(({ rpc }) => (rpc === undefined ? [] : rpc.type)));
   }
 
+  /**
+   * Something that changes the machine is begun or not, but never given up in the middle: the driver would go on, beside
+   * the next call for the same volume.
+   */
+  async #change<T extends object>(verb: string, request: object, signal: AbortSignal): Promise<T> {
+    signal.throwIfAborted();
+    return this.#channel.call<T>('Node', verb, request, { deadlineMs: DEADLINE_MS });
+  }
+
   async stage(request: CsiStage, signal: AbortSignal): Promise<void> {
-    await this.#call('NodeStageVolume', request, signal);
+    await this.#change('NodeStageVolume', request, signal);
   }
 
   async unstage(volumeId: string, stagingTargetPath: string, signal: AbortSignal): Promise<void> {
-    await this.#call('NodeUnstageVolume', { volumeId, stagingTargetPath }, signal);
+    await this.#change('NodeUnstageVolume', { volumeId, stagingTargetPath }, signal);
   }
 
   async publish(request: CsiPublish, signal: AbortSignal): Promise<void> {
-    await this.#call('NodePublishVolume', request, signal);
+    await this.#change('NodePublishVolume', request, signal);
   }
 
   async unpublish(volumeId: string, targetPath: string, signal: AbortSignal): Promise<void> {
-    await this.#call('NodeUnpublishVolume', { volumeId, targetPath }, signal);
+    await this.#change('NodeUnpublishVolume', { volumeId, targetPath }, signal);
   }
 
   async expand(request: CsiExpand, signal: AbortSignal): Promise<number> {
-    return (await this.#call<{ capacityBytes: number }>('NodeExpandVolume', request, signal)).capacityBytes;
+    return (await this.#change<{ capacityBytes: number }>('NodeExpandVolume', request, signal)).capacityBytes;
   }
 
   async stats(

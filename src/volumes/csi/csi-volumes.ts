@@ -251,12 +251,13 @@ export class CsiVolumes {
       if (data === undefined) continue;
       try {
         await drivers.service(data.driverName).unpublish(data.volumeHandle, target, signal);
-        while (mountAt(await readMounts(), target) !== undefined) await unmount(target, { signal });
+        // From here to the end of the volume, whatever the signal: or the driver would be asked a second time.
+        while (mountAt(await readMounts(), target) !== undefined) await unmount(target);
       } catch (cause) {
         signal.throwIfAborted();
         throw new VolumeError(volume.name, `can't be unpublished: ${describeError(cause)}`, { cause });
       }
-      await removeEmptyTree(target, signal);
+      await removeEmptyTree(target);
       if (!volume.isBlock) await removeData(volume.folder);
     }
     await removeDeviceLinks(join(folder, 'volumeDevices', CSI_DIRECTORY));
