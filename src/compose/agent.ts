@@ -123,6 +123,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
       clock,
       log,
     );
+  const thisNode = { node: () => node.agent.node(), poke: () => node.agent.poke() };
   const sysctls = new SysctlRules(release(), plan.allowedUnsafeSysctls);
   const pods: PodParts = composePods({
     options,
@@ -134,7 +135,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     paths,
     clock,
     log,
-    supplies: cluster === undefined ? noSupplies : clusterSupplies(cluster, () => node.agent.node(), clock),
+    supplies: cluster === undefined ? noSupplies : clusterSupplies(cluster, thisNode, clock),
     statuses: api?.statuses,
     admission: new NodeAdmission({
       node: () => node.agent.node(),
@@ -161,10 +162,13 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
       api?.mirrors.nodeChanged();
       plan.onNode?.(object);
     },
+    volumesInUse: () => pods.csi?.volumesInUse(),
+    onVolumesReported: (names) => pods.csi?.onVolumesReported(names),
     startedAt,
     clock,
     log,
   });
+  await pods.csi?.start();
   const [found] = await Promise.all([findPods(runtime, pods.records, signal), node.start()]);
   pods.workers.setEarlier(found.values());
   const sources = new SourceMux([
@@ -290,6 +294,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
         sources.stop(),
         housekeeping.stop(),
         pods.workers.stop(),
+        pods.csi?.stop(),
         api?.stop(),
         ...background,
       ]).then(() => cluster?.stop());

@@ -49,6 +49,7 @@ import { hostPathKind } from '#volumes/sources/host-path.ts';
 import { LocalKind } from '#volumes/sources/local.ts';
 import { nfsKind } from '#volumes/sources/nfs.ts';
 import { prepareSubPath } from '#volumes/sub-path.ts';
+import { type CsiParts, composeCsi } from './csi-parts.ts';
 import type { Machine } from './machine.ts';
 import { type PodSupplies, composeReferences } from './pod-references.ts';
 
@@ -65,6 +66,8 @@ export interface PodParts {
   records: RecordStore;
   volumes: PodVolumeManager;
   cgroups: PodCgroupManager;
+  /** undefined without an API server. */
+  csi: CsiParts | undefined;
 }
 
 /** What only the kubelet role's configuration says of pods. */
@@ -133,6 +136,17 @@ export function composePods(plan: PodPlan): PodParts {
   };
   const volumeLog = log.child({ component: 'volumes' });
   const fsGroup = { clock, events };
+  const csi =
+    supplies.storage &&
+    composeCsi({
+      root: paths.root,
+      nodeName: options.nodeName,
+      storage: supplies.storage,
+      tokens,
+      onDue: (uid) => references.changed(uid),
+      ...fsGroup,
+      log,
+    });
   const volumes = new PodVolumeManager({
     root: paths.root,
     plugins: [
@@ -140,8 +154,14 @@ export function composePods(plan: PodPlan): PodParts {
       ...claimPlugins({
         root: paths.root,
         claims: claimSources(supplies),
-        kinds: [new LocalKind({ root: paths.root, ...fsGroup, logger: volumeLog }), hostPathKind, nfsKind],
+        kinds: [
+          ...(csi === undefined ? [] : [csi.kind]),
+          new LocalKind({ root: paths.root, ...fsGroup, logger: volumeLog }),
+          hostPathKind,
+          nfsKind,
+        ],
       }),
+      ...(csi === undefined ? [] : [csi.plugin]),
       ...objectPlugins({ objects, tokens, allocatable }, { ...memory, clock }),
     ],
     clock,
@@ -241,7 +261,7 @@ export function composePods(plan: PodPlan): PodParts {
     logFloor: (pod) => logFloor(paths, pod),
   });
   references.onDirty((uid) => (uid === undefined ? workers.markAllDirty() : workers.markDirty(uid)));
-  return { workers, images, events, records, volumes, cgroups };
+  return { workers, images, events, records, volumes, cgroups, csi };
 }
 
 const claimSources = ({ storage }: PodSupplies): ClaimSources | undefined =>
