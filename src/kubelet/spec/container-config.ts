@@ -6,6 +6,7 @@ import { containerAnnotations, containerLabels } from '../pod/labels.ts';
 import type { HostVolume } from '../pod/ports.ts';
 import { ContainerConfigError } from './config-error.ts';
 import { expand } from './expansion.ts';
+import { HOSTS_PATH } from './hosts-file.ts';
 import { containerSecurityContext } from './security-context.ts';
 
 export interface ContainerConfigInputs {
@@ -21,6 +22,8 @@ export interface ContainerConfigInputs {
   subPaths: ReadonlyMap<number, string>;
   /** The file on the host that becomes terminationMessagePath; undefined for none. */
   terminationMessageFile: string | undefined;
+  /** The file on the host that becomes /etc/hosts; undefined for none. */
+  hostsFile: string | undefined;
   resources: LinuxResources;
   paths: Paths;
   seccompDefault: boolean;
@@ -55,7 +58,7 @@ export function containerConfig(inputs: ContainerConfigInputs): ContainerConfig 
 }
 
 function mounts(inputs: ContainerConfigInputs): Mount[] {
-  const { container, volumes, subPaths, terminationMessageFile } = inputs;
+  const { container, volumes, subPaths, hostsFile, terminationMessageFile } = inputs;
   const result = (container.volumeMounts ?? []).map((mount, index): Mount => {
     const volume = volumes.get(mount.name);
     if (volume === undefined) {
@@ -71,6 +74,14 @@ function mounts(inputs: ContainerConfigInputs): Mount[] {
       ...(volume.selinuxRelabel ? { selinuxRelabel: true } : {}),
     };
   });
+  if (hostsFile !== undefined) {
+    result.push({
+      containerPath: HOSTS_PATH,
+      hostPath: hostsFile,
+      readonly: false,
+      selinuxRelabel: true,
+    });
+  }
   const messagePath = container.terminationMessagePath;
   if (terminationMessageFile !== undefined && messagePath) {
     result.push({ containerPath: absolute(messagePath), hostPath: terminationMessageFile, readonly: false });
