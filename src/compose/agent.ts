@@ -148,6 +148,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     credentialProviders: plan.credentialProviders,
   });
   await pods.cgroups.start();
+  await pods.dns.checkNode();
 
   const node: NodeParts = composeNode({
     settings: plan.node,

@@ -6,13 +6,14 @@ import type { NodeResources } from '#cgroups/compute.ts';
 import { containerResources, overheadResources, sandboxResources } from '#cgroups/compute.ts';
 import type { LinuxResources } from '#cri/types.ts';
 import type { RuntimeConnection } from '#cri/grpc/connect.ts';
-import { listDir, readText, removeOwnTree, ensureDir } from '#host/files.ts';
+import { listDir, removeOwnTree, ensureDir } from '#host/files.ts';
 import { readMounts } from '#host/mounts.ts';
 import type { Admission } from '#kubelet/admission.ts';
 import { matchesTerms } from '#kubelet/admission/node-selector.ts';
 import { EventLog } from '#kubelet/events.ts';
 import { BlockedDirectoryError } from '#kubelet/gc/blocked-directory.ts';
 import { removePodDir } from '#kubelet/gc/pod-directories.ts';
+import { ManagedHostsFiles } from '#kubelet/hosts-files.ts';
 import { ImageManager } from '#kubelet/images/image-manager.ts';
 import { NodeCredentials, nodeCredentialPaths } from '#kubelet/images/node-credentials.ts';
 import { ObjectPullSecrets } from '#kubelet/images/object-pull-secrets.ts';
@@ -26,6 +27,7 @@ import { TerminationMessageFiles } from '#kubelet/logs/termination-message.ts';
 import { ContainerEnvironment } from '#kubelet/objects/container-environment.ts';
 import { RuntimeHandlers } from '#kubelet/objects/runtime-handlers.ts';
 import { type Paths, podDir, podLogDir } from '#kubelet/paths.ts';
+import { PodDnsSettings } from '#kubelet/pod-dns.ts';
 import { type BackoffLimits, CRASH_BACKOFF } from '#kubelet/pod/crash-backoff.ts';
 import { StepExecutor } from '#kubelet/pod/execute.ts';
 import { allContainers } from '#kubelet/pod/instances.ts';
@@ -61,6 +63,7 @@ const startsAtOnce = (processors: number): number => Math.min(processors + 1, 8)
 
 export interface PodParts {
   workers: PodWorkers;
+  dns: PodDnsSettings;
   images: ImageManager;
   events: EventLog;
   records: RecordStore;
@@ -204,6 +207,7 @@ export function composePods(plan: PodPlan): PodParts {
     ...common,
     messages,
     subPaths: { prepare: (wish) => prepareSubPath(paths.root, wish) },
+    hostsFiles: new ManagedHostsFiles(paths, options.clusterDomain),
     environment: new ContainerEnvironment({
       objects,
       services: supplies.services,
@@ -211,9 +215,19 @@ export function composePods(plan: PodPlan): PodParts {
       hostIps: machine.addresses,
     }),
     hostIps: machine.addresses,
+    clusterDomain: options.clusterDomain,
     seccompDefault: settings.seccompDefault,
     maskedPaths: machine.security.maskedPaths,
     resourcesOf,
+  });
+  const dns = new PodDnsSettings({
+    resolvConfPath: options.resolvConf,
+    clusterDns: options.clusterDns,
+    clusterDomain: options.clusterDomain,
+    nodeIps: machine.addresses,
+    expectsClusterDns: supplies.client !== undefined,
+    events,
+    nodeEvents: events.node,
   });
   const executor = new StepExecutor({
     ...common,
@@ -230,11 +244,8 @@ export function composePods(plan: PodPlan): PodParts {
     starter,
     killer: new ContainerKiller(runtime, clock, events),
     observer,
-    dns: async () => ({
-      resolvConf: options.resolvConf === undefined ? undefined : ((await readText(options.resolvConf)) ?? ''),
-      clusterDns: options.clusterDns,
-      clusterDomain: options.clusterDomain,
-    }),
+    dns,
+    clusterDomain: options.clusterDomain,
   });
   const worker = new PodWorker({
     observer,
@@ -261,7 +272,7 @@ export function composePods(plan: PodPlan): PodParts {
     logFloor: (pod) => logFloor(paths, pod),
   });
   references.onDirty((uid) => (uid === undefined ? workers.markAllDirty() : workers.markDirty(uid)));
-  return { workers, images, events, records, volumes, cgroups, csi };
+  return { workers, dns, images, events, records, volumes, cgroups, csi };
 }
 
 const claimSources = ({ storage }: PodSupplies): ClaimSources | undefined =>

@@ -7,7 +7,7 @@ import type { AgentPod, Container } from '#lib/kube/types.ts';
 import type { PodReferences } from '../objects/pod-references.ts';
 import type { RuntimeHandlers } from '../objects/runtime-handlers.ts';
 import { type Paths, containerLogLink, podLogDir } from '../paths.ts';
-import { type NodeDns, podDns } from '../spec/dns.ts';
+import type { PodDnsSettings } from '../pod-dns.ts';
 import { type SandboxResources, sandboxConfig } from '../spec/sandbox-config.ts';
 import { volumeGroups } from '../spec/security-context.ts';
 import { REMOVAL, RESIZE, SANDBOX, SETUP, VOLUMES } from './decision.ts';
@@ -37,8 +37,9 @@ export interface ExecutorParts extends Pick<
   starter: ContainerStarter;
   killer: ContainerKiller;
   observer: PodObserver;
-  /** Read afresh for every sandbox: resolv.conf changes under a running agent. */
-  dns(): Promise<NodeDns>;
+  /** Asked for every sandbox: the node's settings change under a running agent. */
+  dns: Pick<PodDnsSettings, 'of'>;
+  clusterDomain: string;
 }
 
 type Executor<K extends StepKind> = (
@@ -137,13 +138,12 @@ export class StepExecutor {
       const { handler, warning } = this.#parts.handlers.handlerOf(pod);
       if (warning !== undefined) this.#parts.events.event(pod, 'Warning', 'UnsupportedField', warning);
       await requireUserNamespaces(pod, handler, this.#runtime);
-      const dns = podDns(pod, await this.#parts.dns());
-      for (const { reason, message } of dns.warnings)
-        this.#parts.events.event(pod, 'Warning', reason, message);
+      const dns = await this.#parts.dns.of(pod);
       const config = sandboxConfig(pod, {
         attempt,
         cgroupParent: setUp.cgroupParent,
-        dns: dns.config,
+        clusterDomain: this.#parts.clusterDomain,
+        dns,
         paths: this.#paths,
         resources: this.#parts.sandboxResourcesOf(pod),
         volumeGroups: volumeGroups(setUp.volumes),

@@ -125,6 +125,15 @@ export interface TerminationMessages {
   prepare(pod: AgentPod, container: Container, attempt: number): Promise<string>;
 }
 
+/** The /etc/hosts that the node gives to containers. */
+export interface HostsFiles {
+  /**
+   * Writes the pod's file and returns its path on the host; undefined for a container that brings its own, and where
+   * the pod has no address. Idempotent.
+   */
+  prepare(pod: AgentPod, container: Container, podIps: readonly string[]): Promise<string | undefined>;
+}
+
 /** The part of a volume that one mount of a container asks for. */
 export interface SubPathWish {
   podUid: string;

@@ -5,6 +5,7 @@ import { isApiPod, isTerminalPhase } from '../pod/api-pod.ts';
 import type { WaitingReason } from '../pod/decision.ts';
 import type { ContainerKind, ContainerView } from '../pod/instances.ts';
 import type { PodRecord } from '../pod/record.ts';
+import { onePerFamily } from '../spec/pod-ips.ts';
 import { podConditions } from './conditions.ts';
 import { containerStatus } from './container-status.ts';
 import { endStatuses, endedPhase } from './ended.ts';
@@ -145,12 +146,4 @@ function podIps(inputs: StatusInputs): readonly string[] {
   if (inputs.sandbox !== undefined) return onePerFamily(inputs.sandbox.ips, inputs.hostIps);
   // A pod that has ended keeps showing the address that it had.
   return over ? (inputs.record?.podIps ?? []) : [];
-}
-
-const isIpv6 = (ip: string): boolean => ip.includes(':');
-
-/** The first address of the node's own family, then the first of the other. */
-function onePerFamily(ips: readonly string[], hostIps: readonly string[]): string[] {
-  const ipv6First = isIpv6(hostIps[0] ?? '');
-  return [ipv6First, !ipv6First].flatMap((ipv6) => ips.find((ip) => isIpv6(ip) === ipv6) ?? []);
 }

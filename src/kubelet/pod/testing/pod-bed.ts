@@ -243,6 +243,7 @@ export class PodBed {
       ...common,
       messages: { prepare: () => Promise.resolve('/dev/null') },
       subPaths: { prepare: ({ volumePath }) => Promise.resolve(volumePath) },
+      hostsFiles: { prepare: () => Promise.resolve(undefined) },
       environment: new ContainerEnvironment({
         objects: this.objects,
         services: this.services,
@@ -250,6 +251,7 @@ export class PodBed {
         hostIps: ['192.0.2.1'],
       }),
       hostIps: ['192.0.2.1'],
+      clusterDomain: 'cluster.local',
       seccompDefault: false,
       resourcesOf,
     });
@@ -308,7 +310,8 @@ export class PodBed {
       starter,
       killer: new ContainerKiller(runtime, clock, events),
       observer,
-      dns: () => Promise.resolve({ resolvConf: '', clusterDns: [], clusterDomain: '' }),
+      dns: { of: () => Promise.resolve({ servers: [], searches: [], options: [] }) },
+      clusterDomain: 'cluster.local',
     });
     const statuses = this.#outside.statuses?.();
     const worker = new PodWorker({
