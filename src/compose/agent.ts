@@ -277,7 +277,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
   await sources.start((wanted) => {
     pods.workers.setDesired(wanted);
     api?.mirrors.setDesired(wanted, sources.isCompleteFor('file'));
-    housekeeping.lookSoon();
+    housekeeping.setWanted(wanted);
   });
   housekeeping.start();
   log.info({ socket: options.socket, node: options.nodeName }, 'nodelet is up');
