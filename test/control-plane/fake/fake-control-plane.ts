@@ -118,6 +118,11 @@ export class FakeControlPlane extends Identities implements ControlPlane {
     return this.#running.parts.watches.stall(match);
   }
 
+  /** Those that are open now say nothing more, as a connection that is dead without knowing it; the next ones do. */
+  stallOpenWatches(match: RequestMatch = {}): void {
+    this.#running.parts.watches.stallOpen(match);
+  }
+
   /** Open watches are told 410, and no older revision than now can be watched from. */
   expireWatches(match: RequestMatch = {}): void {
     this.#running.parts.store.compact();
