@@ -38,6 +38,7 @@ const sandboxOf = (pod: AgentPod) =>
     attempt: 0,
     cgroupParent: '/p',
     dns: undefined,
+    clusterDomain: '',
     paths: { root: '/r', podLogs: '/l', containerLogs: '/c' },
   }).linux;
 
@@ -267,7 +268,7 @@ describe('the sandbox', () => {
   ])('the host name of %j', (spec, expected) => {
     const pod = podOf();
     const paths = { root: '/r', podLogs: '/l', containerLogs: '/c' };
-    const options = { attempt: 0, cgroupParent: '/p', dns: undefined, paths };
+    const options = { attempt: 0, cgroupParent: '/p', clusterDomain: '', dns: undefined, paths };
     expect(sandboxConfig({ ...pod, spec: { ...pod.spec, ...spec } }, options).hostname).toBe(expected);
   });
 
