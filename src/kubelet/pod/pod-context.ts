@@ -40,6 +40,8 @@ export interface PodContext {
   isForgotten: boolean;
   sight: PodSight | undefined;
   status: PodStatus | undefined;
+  /** Wall time minus monotonic time when the pod was last looked at. */
+  clockOffset: number | undefined;
 }
 
 /** A pod that this process has not looked at yet. `now`: wall milliseconds. */
@@ -66,5 +68,6 @@ export function newContext(pod: AgentPod, priority: number, now: number): PodCon
     isForgotten: false,
     sight: undefined,
     status: undefined,
+    clockOffset: undefined,
   };
 }

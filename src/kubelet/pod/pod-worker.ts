@@ -9,6 +9,7 @@ import { podStatus } from '../status/pod-status.ts';
 import { unsupportedFields } from '../unsupported.ts';
 import { absorb } from './absorb.ts';
 import { isApiPod, lasting } from './api-pod.ts';
+import { followClock } from './follow-clock.ts';
 import type { BackoffLimits } from './crash-backoff.ts';
 import { DEADLINE_EXCEEDED } from './deadline.ts';
 import { currentSandbox } from './decide-sandbox.ts';
@@ -84,6 +85,7 @@ export class PodWorker {
   async #look(context: PodContext, signal: AbortSignal): Promise<Decision> {
     const { observer, records, events, references } = this.#parts;
     const { pod, record } = context;
+    followClock(context, this.#parts.clock);
     if (record.terminal === undefined && !context.isTornDown) references.register(pod);
     if (context.sight === undefined && context.ending === undefined) {
       for (const field of unsupportedFields(pod)) events.event(pod, 'Warning', 'UnsupportedField', field);
@@ -128,7 +130,10 @@ export class PodWorker {
       pod,
       ending: ending && {
         ...ending,
-        gracePeriodSeconds: Math.max(0, Math.round(ending.gracePeriodSeconds - (now - since) / 1000)),
+        gracePeriodSeconds: Math.max(
+          0,
+          Math.round(ending.gracePeriodSeconds - Math.max(0, now - since) / 1000),
+        ),
       },
       sandboxes: sight.sandboxes,
       containers: sight.views,
