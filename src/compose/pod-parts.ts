@@ -4,14 +4,16 @@ import { PodCgroupManager } from '#cgroups/manager.ts';
 import type { CgroupLimits } from '#cgroups/pod-limits.ts';
 import type { NodeResources } from '#cgroups/compute.ts';
 import { containerResources, overheadResources, sandboxResources } from '#cgroups/compute.ts';
+import type { LinuxResources } from '#cri/types.ts';
 import type { RuntimeConnection } from '#cri/grpc/connect.ts';
-import { listDir, readText, removeOwnTree, ensureDir } from '#host/files.ts';
+import { listDir, removeOwnTree, ensureDir } from '#host/files.ts';
 import { readMounts } from '#host/mounts.ts';
 import type { Admission } from '#kubelet/admission.ts';
 import { matchesTerms } from '#kubelet/admission/node-selector.ts';
 import { EventLog } from '#kubelet/events.ts';
 import { BlockedDirectoryError } from '#kubelet/gc/blocked-directory.ts';
 import { removePodDir } from '#kubelet/gc/pod-directories.ts';
+import { ManagedHostsFiles } from '#kubelet/hosts-files.ts';
 import { ImageManager } from '#kubelet/images/image-manager.ts';
 import { NodeCredentials, nodeCredentialPaths } from '#kubelet/images/node-credentials.ts';
 import { ObjectPullSecrets } from '#kubelet/images/object-pull-secrets.ts';
@@ -25,6 +27,7 @@ import { TerminationMessageFiles } from '#kubelet/logs/termination-message.ts';
 import { ContainerEnvironment } from '#kubelet/objects/container-environment.ts';
 import { RuntimeHandlers } from '#kubelet/objects/runtime-handlers.ts';
 import { type Paths, podDir, podLogDir } from '#kubelet/paths.ts';
+import { PodDnsSettings } from '#kubelet/pod-dns.ts';
 import { type BackoffLimits, CRASH_BACKOFF } from '#kubelet/pod/crash-backoff.ts';
 import { StepExecutor } from '#kubelet/pod/execute.ts';
 import { allContainers } from '#kubelet/pod/instances.ts';
@@ -36,7 +39,7 @@ import type { PodDirectories, PodStatusSink } from '#kubelet/pod/ports.ts';
 import { RecordStore } from '#kubelet/pod/record-store.ts';
 import { ContainerStarter } from '#kubelet/pod/start-container.ts';
 import type { Clock } from '#lib/clock.ts';
-import type { AgentPod, Event } from '#lib/kube/types.ts';
+import type { AgentPod, Container, Event } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
 import { PriorityGate } from '#lib/priority-gate.ts';
 import type { ClaimSources } from '#volumes/claims/bound-volume.ts';
@@ -48,6 +51,7 @@ import { hostPathKind } from '#volumes/sources/host-path.ts';
 import { LocalKind } from '#volumes/sources/local.ts';
 import { nfsKind } from '#volumes/sources/nfs.ts';
 import { prepareSubPath } from '#volumes/sub-path.ts';
+import { type CsiParts, composeCsi } from './csi-parts.ts';
 import type { Machine } from './machine.ts';
 import { type PodSupplies, composeReferences } from './pod-references.ts';
 
@@ -59,11 +63,14 @@ const startsAtOnce = (processors: number): number => Math.min(processors + 1, 8)
 
 export interface PodParts {
   workers: PodWorkers;
+  dns: PodDnsSettings;
   images: ImageManager;
   events: EventLog;
   records: RecordStore;
   volumes: PodVolumeManager;
   cgroups: PodCgroupManager;
+  /** undefined without an API server. */
+  csi: CsiParts | undefined;
 }
 
 /** What only the kubelet role's configuration says of pods. */
@@ -132,6 +139,17 @@ export function composePods(plan: PodPlan): PodParts {
   };
   const volumeLog = log.child({ component: 'volumes' });
   const fsGroup = { clock, events };
+  const csi =
+    supplies.storage &&
+    composeCsi({
+      root: paths.root,
+      nodeName: options.nodeName,
+      storage: supplies.storage,
+      tokens,
+      onDue: (uid) => references.changed(uid),
+      ...fsGroup,
+      log,
+    });
   const volumes = new PodVolumeManager({
     root: paths.root,
     plugins: [
@@ -139,8 +157,14 @@ export function composePods(plan: PodPlan): PodParts {
       ...claimPlugins({
         root: paths.root,
         claims: claimSources(supplies),
-        kinds: [new LocalKind({ root: paths.root, ...fsGroup, logger: volumeLog }), hostPathKind, nfsKind],
+        kinds: [
+          ...(csi === undefined ? [] : [csi.kind]),
+          new LocalKind({ root: paths.root, ...fsGroup, logger: volumeLog }),
+          hostPathKind,
+          nfsKind,
+        ],
       }),
+      ...(csi === undefined ? [] : [csi.plugin]),
       ...objectPlugins({ objects, tokens, allocatable }, { ...memory, clock }),
     ],
     clock,
@@ -177,10 +201,13 @@ export function composePods(plan: PodPlan): PodParts {
   const observer = new PodObserver(runtime, (status, count) => messages.read(status, count));
   const gate = new PriorityGate(startsAtOnce(machine.processors));
   const common = { runtime, images, records, events, gate, clock, paths };
+  const resourcesOf = (pod: AgentPod, container: Container): LinuxResources =>
+    containerResources(pod, container, resources);
   const starter = new ContainerStarter({
     ...common,
     messages,
     subPaths: { prepare: (wish) => prepareSubPath(paths.root, wish) },
+    hostsFiles: new ManagedHostsFiles(paths, options.clusterDomain),
     environment: new ContainerEnvironment({
       objects,
       services: supplies.services,
@@ -188,14 +215,25 @@ export function composePods(plan: PodPlan): PodParts {
       hostIps: machine.addresses,
     }),
     hostIps: machine.addresses,
+    clusterDomain: options.clusterDomain,
     seccompDefault: settings.seccompDefault,
     maskedPaths: machine.security.maskedPaths,
-    resourcesOf: (pod, container) => containerResources(pod, container, resources),
+    resourcesOf,
+  });
+  const dns = new PodDnsSettings({
+    resolvConfPath: options.resolvConf,
+    clusterDns: options.clusterDns,
+    clusterDomain: options.clusterDomain,
+    nodeIps: machine.addresses,
+    expectsClusterDns: supplies.client !== undefined,
+    events,
+    nodeEvents: events.node,
   });
   const executor = new StepExecutor({
     ...common,
     references,
     handlers: new RuntimeHandlers(supplies.runtimeClasses),
+    resourcesOf,
     sandboxResourcesOf: (pod) => ({
       resources: sandboxResources(pod, resources),
       overhead: overheadResources(pod, resources),
@@ -206,11 +244,8 @@ export function composePods(plan: PodPlan): PodParts {
     starter,
     killer: new ContainerKiller(runtime, clock, events),
     observer,
-    dns: async () => ({
-      resolvConf: options.resolvConf === undefined ? undefined : ((await readText(options.resolvConf)) ?? ''),
-      clusterDns: options.clusterDns,
-      clusterDomain: options.clusterDomain,
-    }),
+    dns,
+    clusterDomain: options.clusterDomain,
   });
   const worker = new PodWorker({
     observer,
@@ -237,7 +272,7 @@ export function composePods(plan: PodPlan): PodParts {
     logFloor: (pod) => logFloor(paths, pod),
   });
   references.onDirty((uid) => (uid === undefined ? workers.markAllDirty() : workers.markDirty(uid)));
-  return { workers, images, events, records, volumes, cgroups };
+  return { workers, dns, images, events, records, volumes, cgroups, csi };
 }
 
 const claimSources = ({ storage }: PodSupplies): ClaimSources | undefined =>

@@ -5,10 +5,10 @@ import { PodReferences } from '#kubelet/objects/pod-references.ts';
 import type { PodObjects, RuntimeClassLister, ServiceLister } from '#kubelet/objects/ports.ts';
 import { TokenManager } from '#kubelet/objects/token-manager.ts';
 import type { Clock } from '#lib/clock.ts';
-import type { KubeClient } from '#lib/kube/client.ts';
+import type { Informer, KubeClient } from '#lib/kube/client.ts';
 import { Quantity } from '#lib/kube/quantity.ts';
 import type { ResourceAmounts } from '#lib/kube/resources.ts';
-import type { Node } from '#lib/kube/types.ts';
+import type { CsiDriver, Node } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
 import type { Machine } from './machine.ts';
 
@@ -28,6 +28,10 @@ export interface PodSupplies {
 export interface StorageSupplies {
   client: Pick<KubeClient, 'get' | 'replace' | 'patch'>;
   node(): Node;
+  /** All CSIDriver objects. */
+  csiDrivers: Pick<Informer<CsiDriver>, 'hasSynced' | 'synced' | 'get'>;
+  /** What volumes are in use has changed: the node's status says so. */
+  onInUse(): void;
 }
 
 /** For an agent without an API server: whatever needs one is refused by name. */

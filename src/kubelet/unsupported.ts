@@ -34,6 +34,5 @@ export function unsupportedFields(pod: AgentPod): string[] {
     note(container.lifecycle?.postStart, `spec.${where}: lifecycle.postStart`, 'the hook is not run');
     note(container.lifecycle?.preStop, `spec.${where}: lifecycle.preStop`, 'the hook is not run');
   }
-  note(spec.hostAliases?.[0], 'spec.hostAliases', "the names are not in the pod's hosts file");
   return found;
 }

@@ -1,7 +1,7 @@
 import type { PodSandboxStatus } from '#cri/types.ts';
 import { decideStart, prefetchImage } from './decide-start.ts';
 import type { Decision, PodState } from './decision.ts';
-import { isEdited, replaceEdited } from './replace-edited.ts';
+import { replaceChanged } from './replace-edited.ts';
 import { isDone } from './restart-policy.ts';
 import { killOne } from './stopping.ts';
 
@@ -15,7 +15,7 @@ export function decideApps(state: PodState, sandbox: PodSandboxStatus, decision:
   for (const view of apps) {
     const { current } = view;
     if (current?.state === 'running') {
-      if (isEdited(view)) replaceEdited(state, sandbox, view, decision);
+      replaceChanged(state, sandbox, view, decision);
       continue;
     }
     if (isDone(state.pod, view)) continue;

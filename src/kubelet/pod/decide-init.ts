@@ -2,7 +2,7 @@ import type { PodSandboxStatus } from '#cri/types.ts';
 import { decideStart } from './decide-start.ts';
 import type { Decision, PodState } from './decision.ts';
 import { type ContainerView, type Instance, isInitKind } from './instances.ts';
-import { isEdited, replaceEdited } from './replace-edited.ts';
+import { replaceChanged } from './replace-edited.ts';
 import { restartsAfter } from './restart-policy.ts';
 import { killOne } from './stopping.ts';
 
@@ -23,8 +23,7 @@ export function decideInit(state: PodState, sandbox: PodSandboxStatus, decision:
   const furthest = views.findLastIndex((view) => here(view) !== undefined);
   for (const [index, view] of views.entries()) {
     const instance = here(view);
-    if (view.kind === 'sidecar' && instance !== undefined && isEdited(view))
-      replaceEdited(state, sandbox, view, decision);
+    if (view.kind === 'sidecar' && instance !== undefined) replaceChanged(state, sandbox, view, decision);
     if (initialized || index < furthest) {
       if (view.kind === 'sidecar' && instance?.state !== 'running') start(state, sandbox, view, decision);
       continue;

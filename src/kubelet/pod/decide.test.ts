@@ -118,6 +118,7 @@ function words(state: PodState): string[] {
         return `${step.kind} ${step.id}`;
       case 'setUp':
       case 'refreshVolumes':
+      case 'resize':
       case 'tearDown':
       case 'forget':
         return step.kind;

@@ -4,6 +4,7 @@ import { decideApps } from './decide-apps.ts';
 import { decideEnd, decideTerminal, terminalOf } from './decide-end.ts';
 import { decideEphemeral } from './decide-ephemeral.ts';
 import { decideInit } from './decide-init.ts';
+import { decideResize } from './decide-resize.ts';
 import { currentSandbox, decideSandbox } from './decide-sandbox.ts';
 import {
   type Decision,
@@ -53,6 +54,7 @@ export function decide(state: PodState): Decision {
     decision.initializedIn = sandbox.id;
     decideApps(state, sandbox, decision);
   }
+  decideResize(state, decision);
   // Whatever starts a container needs its volumes and cgroup, also in a sandbox taken over from another process.
   const starts = decision.steps.some(
     (step) => step.kind === 'startContainer' || step.kind === 'startCreated',

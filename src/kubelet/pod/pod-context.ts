@@ -15,7 +15,10 @@ export interface PodSight extends Observation {
 
 /** One pod's state in this process. All of it can be lost: the runtime, the disk and the record bring it back. */
 export interface PodContext {
+  /** As it is on this node: with the resources that it has been given. */
   pod: AgentPod;
+  /** As its source has it. */
+  wanted: AgentPod;
   /** Order of arrival: the oldest pod goes first where work must queue. */
   readonly priority: number;
   record: PodRecord;
@@ -47,6 +50,7 @@ export function newContext(pod: AgentPod, priority: number, now: number): PodCon
   const terminal = terminalInApi(pod);
   return {
     pod,
+    wanted: pod,
     priority,
     record: {
       ...newRecord(lasting(pod), published?.startTime ?? apiTime(now)),

@@ -14,12 +14,14 @@ import type { BackoffLimits } from './crash-backoff.ts';
 import { DEADLINE_EXCEEDED } from './deadline.ts';
 import { currentSandbox } from './decide-sandbox.ts';
 import { decide } from './decide.ts';
-import { type Decision, type PodState, SETUP, VOLUMES } from './decision.ts';
+import { type Decision, type PodState, RESIZE, SETUP, VOLUMES } from './decision.ts';
 import type { StepExecutor } from './execute.ts';
-import { allContainers, viewContainers } from './instances.ts';
+import { type ContainerView, allContainers, viewContainers } from './instances.ts';
 import type { Observation, PodObserver } from './observer.ts';
 import type { PodContext } from './pod-context.ts';
 import { type PodEvents, type PodImages, type PodStatusSink, noStatusSink } from './ports.ts';
+import { isResized } from './decide-resize.ts';
+import { resizeText } from './resize-text.ts';
 import type { RecordStore } from './record-store.ts';
 import { StepFailure } from './step-failure.ts';
 import type { StepKind } from './steps.ts';
@@ -91,6 +93,7 @@ export class PodWorker {
     const observation = await observer.observe(pod.metadata.uid, allContainers(pod).length, signal);
     const views = viewContainers(pod, observation.containers, record);
     absorb(record, views);
+    this.#finishResize(context, views);
     const state = this.#stateOf(context, { ...observation, views });
     const decision = decide(state);
     if (decision.initializedIn !== undefined) record.initializedIn = decision.initializedIn;
@@ -164,8 +167,17 @@ export class PodWorker {
       previous: context.status ?? (isApiPod(context.pod) ? context.pod.status : undefined),
       hostIps,
       runtimeName,
+      resizeError: state.failures.get(RESIZE)?.message,
       now: state.now,
     });
+  }
+
+  #finishResize({ pod, record }: PodContext, views: readonly ContainerView[]): void {
+    const done = record.resize?.inProgress;
+    if (done === undefined || !isResized(views, record)) return;
+    delete record.resize?.inProgress;
+    const text = resizeText('Pod resize completed', pod, done.generation);
+    this.#parts.events.event(pod, 'Normal', 'ResizeCompleted', text);
   }
 
   /** The events that come from a decision rather than from something done. */
@@ -198,7 +210,8 @@ export class PodWorker {
         if (signal.aborted) throw signal.reason as Error;
         this.#note(context, error, version);
         // What holds up one container doesn't hold up the others.
-        if (!error.subject.startsWith('container ') && error.subject !== VOLUMES) return false;
+        if (!error.subject.startsWith('container ') && error.subject !== VOLUMES && error.subject !== RESIZE)
+          return false;
         continue;
       }
       if (content !== undefined && (step.kind === 'setUp' || step.kind === 'refreshVolumes'))
@@ -218,6 +231,7 @@ export class PodWorker {
     const { clock, events, log } = this.#parts;
     const { subject, reason, message } = failure;
     const count = context.failureCounts.get(subject) ?? 0;
+    const before = context.failures.get(subject);
     context.failureCounts.set(subject, count + 1);
     context.failures.set(subject, {
       reason,
@@ -226,9 +240,10 @@ export class PodWorker {
       ...(isMissingReference(failure) ? { referencesVersion: version } : {}),
     });
     const container = subject.startsWith('container ') ? subject.slice('container '.length) : undefined;
-    const [eventReason, text] = eventOf(failure);
+    const [eventReason, text] = eventOf(failure, context);
     // What a running pod's volumes hold is good for as long as nobody can say that it isn't.
-    const isQuiet = subject === VOLUMES && isUnanswered(failure);
+    const isQuiet =
+      (subject === VOLUMES && isUnanswered(failure)) || (subject === RESIZE && before?.message === message);
     if (!isQuiet) events.event(context.pod, 'Warning', eventReason, text, container);
     log.debug({ uid: context.pod.metadata.uid, subject, err: failure.cause }, describeError(failure));
   }
@@ -238,6 +253,7 @@ export class PodWorker {
     if (step.kind === 'startContainer' || step.kind === 'startCreated')
       subjects.push(`container ${step.container}`);
     if (step.kind === 'createSandbox') subjects.push('sandbox');
+    if (step.kind === 'resize') subjects.push(RESIZE);
     if (step.kind === 'setUp' || step.kind === 'tearDown') subjects.push(SETUP);
     if (step.kind === 'setUp' || step.kind === 'refreshVolumes') subjects.push(VOLUMES);
     for (const subject of subjects) {
@@ -255,7 +271,14 @@ const runs = ({ sandboxes, containers }: Observation): boolean =>
   );
 
 /** Upstream's event for a failure: reason and text. */
-function eventOf({ subject, reason, message, cause }: StepFailure): [string, string] {
+function eventOf(
+  { subject, reason, message, cause }: StepFailure,
+  { pod, record }: PodContext,
+): [string, string] {
+  if (subject === RESIZE) {
+    const generation = record.resize?.inProgress?.generation ?? 0;
+    return [reason, resizeText('Pod resize error', pod, generation, message)];
+  }
   if (cause instanceof VolumeError && reason === 'FailedMount') {
     return [reason, `MountVolume.SetUp failed for volume ${JSON.stringify(cause.volume)} : ${cause.problem}`];
   }

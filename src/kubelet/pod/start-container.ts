@@ -13,11 +13,13 @@ import { containerConfig } from '../spec/container-config.ts';
 import { ContainerConfigError } from '../spec/config-error.ts';
 import { expand } from '../spec/expansion.ts';
 import { pidTarget } from './pid-target.ts';
+import { onePerFamily } from '../spec/pod-ips.ts';
 import { sandboxConfig } from '../spec/sandbox-config.ts';
+import { cpuAndMemory } from './allocation.ts';
 import { containerSubject } from './decision.ts';
 import { allContainers } from './instances.ts';
 import type { PodContext } from './pod-context.ts';
-import type { HostVolume, PodEvents, PodImages, SubPaths, TerminationMessages } from './ports.ts';
+import type { HostVolume, HostsFiles, PodEvents, PodImages, SubPaths, TerminationMessages } from './ports.ts';
 import type { EndedInstance } from './record.ts';
 import type { RecordStore } from './record-store.ts';
 import { StepFailure, filedUnder } from './step-failure.ts';
@@ -29,12 +31,14 @@ export interface StarterParts {
   records: RecordStore;
   messages: TerminationMessages;
   subPaths: SubPaths;
+  hostsFiles: HostsFiles;
   environment: Pick<ContainerEnvironment, 'of'>;
   events: PodEvents;
   gate: PriorityGate;
   clock: Clock;
   paths: Paths;
   hostIps: readonly string[];
+  clusterDomain: string;
   seccompDefault: boolean;
   /** Paths of this machine that containers don't see, besides the fixed ones. */
   maskedPaths?: readonly string[];
@@ -103,6 +107,7 @@ export class ContainerStarter {
       ...(start.backoff === undefined ? {} : { backoff: start.backoff }),
       ...(ended === undefined ? {} : { previous: ended }),
     };
+    record.actuated = { ...record.actuated, [name]: cpuAndMemory(container) };
     // Written ahead: once the container may have run, a new process must know.
     await filedUnder(subject, 'CreateContainerError', () => records.write(record));
     try {
@@ -141,7 +146,8 @@ export class ContainerStarter {
     step: StepOf<'startContainer'>,
     signal: AbortSignal,
   ) {
-    const { images, messages, environment, paths, hostIps, seccompDefault } = this.#parts;
+    const { images, messages, environment, hostsFiles, paths, hostIps } = this.#parts;
+    const { clusterDomain, seccompDefault } = this.#parts;
     const { pod, setUp } = context;
     const image = images.state(pod.metadata.uid, container.name, step.attempt);
     const sandbox = context.sight?.sandboxes.find((each) => each.id === step.sandboxId);
@@ -152,7 +158,12 @@ export class ContainerStarter {
     }
     const podIps = pod.spec.hostNetwork === true ? hostIps : sandbox.ips;
     const { volumes } = setUp;
-    const variables = await environment.of({ pod, container, podIps, volumes });
+    const variables = await environment.of({
+      pod,
+      container,
+      podIps: onePerFamily(podIps, hostIps),
+      volumes,
+    });
     await ensureDir(join(podLogDir(paths, pod.metadata), container.name), 0o755);
     const resources = this.#parts.resourcesOf(pod, container);
     return {
@@ -168,6 +179,7 @@ export class ContainerStarter {
         terminationMessageFile: container.terminationMessagePath
           ? await messages.prepare(pod, container, step.attempt)
           : undefined,
+        hostsFile: await hostsFiles.prepare(pod, container, podIps),
         resources,
         pidTarget: pidTarget(context, container),
         paths,
@@ -177,6 +189,7 @@ export class ContainerStarter {
       sandbox: sandboxConfig(pod, {
         attempt: sandbox.metadata.attempt,
         cgroupParent: setUp.cgroupParent,
+        clusterDomain,
         dns: undefined,
         paths,
       }),

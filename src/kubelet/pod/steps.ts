@@ -30,6 +30,8 @@ export type Step =
   /** A container that was created but, as far as anyone knows, never started. */
   | { kind: 'startCreated'; container: string; attempt: number; sandboxId: string; id: string }
   | { kind: 'killContainers'; kills: Kill[]; gracePeriodSeconds: number; ordered: boolean }
+  /** The resources of the pod's group and of what runs in it, where they are others than it was given. */
+  | { kind: 'resize' }
   /** Volumes and cgroup of a pod whose containers have all ended for good. */
   | { kind: 'tearDown' }
   /** Logs, links, directories and record of a pod that nobody wants any more. */

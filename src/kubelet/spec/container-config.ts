@@ -14,6 +14,7 @@ import { containerAnnotations, containerLabels } from '../pod/labels.ts';
 import type { HostVolume } from '../pod/ports.ts';
 import { ContainerConfigError } from './config-error.ts';
 import { expand } from './expansion.ts';
+import { HOSTS_PATH } from './hosts-file.ts';
 import { containerSecurityContext, volumeGroups } from './security-context.ts';
 
 export interface ContainerConfigInputs {
@@ -29,6 +30,8 @@ export interface ContainerConfigInputs {
   subPaths: ReadonlyMap<number, string>;
   /** The file on the host that becomes terminationMessagePath; undefined for none. */
   terminationMessageFile: string | undefined;
+  /** The file on the host that becomes /etc/hosts; undefined for none. */
+  hostsFile: string | undefined;
   resources: LinuxResources;
   /** The ID of the container whose process namespace it joins, unless the pod has one for all. */
   pidTarget?: string | undefined;
@@ -77,7 +80,7 @@ function withTarget(id: string | undefined, context: ContainerSecurityContext): 
 }
 
 function mounts(inputs: ContainerConfigInputs): Mount[] {
-  const { container, volumes, subPaths, terminationMessageFile } = inputs;
+  const { container, volumes, subPaths, hostsFile, terminationMessageFile } = inputs;
   const result = (container.volumeMounts ?? []).map((mount, index): Mount => {
     const volume = volumes.get(mount.name);
     if (volume === undefined) {
@@ -93,6 +96,14 @@ function mounts(inputs: ContainerConfigInputs): Mount[] {
       ...(volume.selinuxRelabel ? { selinuxRelabel: true } : {}),
     };
   });
+  if (hostsFile !== undefined) {
+    result.push({
+      containerPath: HOSTS_PATH,
+      hostPath: hostsFile,
+      readonly: false,
+      selinuxRelabel: true,
+    });
+  }
   const messagePath = container.terminationMessagePath;
   if (terminationMessageFile !== undefined && messagePath) {
     result.push({ containerPath: absolute(messagePath), hostPath: terminationMessageFile, readonly: false });

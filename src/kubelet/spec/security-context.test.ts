@@ -38,6 +38,7 @@ const sandboxOf = (pod: AgentPod) =>
     attempt: 0,
     cgroupParent: '/p',
     dns: undefined,
+    clusterDomain: '',
     paths: { root: '/r', podLogs: '/l', containerLogs: '/c' },
   }).linux;
 
@@ -239,6 +240,36 @@ describe('the sandbox', () => {
 
   test('is privileged as soon as one container is', () => {
     expect(sandboxOf(podOf({}, { privileged: true })).securityContext.privileged).toBe(true);
+  });
+
+  test.each([
+    [{}, { network: 'POD', pid: 'CONTAINER', ipc: 'POD' }],
+    [{ shareProcessNamespace: true }, { network: 'POD', pid: 'POD', ipc: 'POD' }],
+    [
+      { hostPID: true, shareProcessNamespace: true },
+      { network: 'POD', pid: 'NODE', ipc: 'POD' },
+    ],
+    [
+      { hostNetwork: true, hostIPC: true },
+      { network: 'NODE', pid: 'CONTAINER', ipc: 'NODE' },
+    ],
+  ])('namespaces of %j', (spec, expected) => {
+    const pod = podOf();
+    const own = { ...pod, spec: { ...pod.spec, ...spec } };
+    expect(sandboxOf(own).securityContext.namespaceOptions).toEqual(expected);
+    expect(contextOf(own).namespaceOptions).toEqual(expected);
+  });
+
+  test.each([
+    [{}, 'p'],
+    [{ hostname: 'own' }, 'own'],
+    [{ hostname: 'own', hostnameOverride: 'other.example' }, 'other.example'],
+    [{ hostNetwork: true, hostname: 'own' }, ''],
+  ])('the host name of %j', (spec, expected) => {
+    const pod = podOf();
+    const paths = { root: '/r', podLogs: '/l', containerLogs: '/c' };
+    const options = { attempt: 0, cgroupParent: '/p', clusterDomain: '', dns: undefined, paths };
+    expect(sandboxConfig({ ...pod, spec: { ...pod.spec, ...spec } }, options).hostname).toBe(expected);
   });
 
   test('sysctls, with dots', () => {

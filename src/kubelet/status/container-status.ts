@@ -1,4 +1,5 @@
-import type { ContainerState, ContainerStatus } from '#lib/kube/types.ts';
+import type { ContainerState, ContainerStatus, ResourceRequirements } from '#lib/kube/types.ts';
+import { withAmounts } from '../pod/allocation.ts';
 import type { WaitingReason } from '../pod/decision.ts';
 import type { ContainerView, Instance } from '../pod/instances.ts';
 import { apiTime } from './time.ts';
@@ -11,6 +12,8 @@ export interface ContainerStatusContext {
   /** Whether init containers are over: then one that nobody remembers has done its work. */
   initialized: boolean;
   waiting: ReadonlyMap<string, WaitingReason>;
+  /** CPU and memory that running containers have, by name. */
+  actuated: Readonly<Record<string, ResourceRequirements>>;
 }
 
 const containerId = (runtimeName: string, id: string): string => (id === '' ? '' : `${runtimeName}://${id}`);
@@ -69,7 +72,7 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
   const running = state.running !== undefined;
   return {
     ...common,
-    ...(spec.resources === undefined ? {} : { resources: spec.resources }),
+    ...(spec.resources === undefined ? {} : { resources: running ? present(view, context) : spec.resources }),
     ...(spec.resources?.requests === undefined ? {} : { allocatedResources: spec.resources.requests }),
     image: current.image || (spec.image ?? ''),
     imageID: current.imageRef,
@@ -81,6 +84,12 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
     restartCount: current.attempt,
     ...(current.user === undefined ? {} : { user: { linux: { ...current.user } } }),
   };
+}
+
+/** What a running container has: of CPU and memory that may be less than it was given. */
+function present({ spec }: ContainerView, { actuated }: ContainerStatusContext): ResourceRequirements {
+  const own = actuated[spec.name];
+  return own === undefined ? { ...spec.resources } : withAmounts(spec.resources, own, ['memory', 'cpu']);
 }
 
 function lastState(previous: Instance | undefined, runtimeName: string): ContainerState {

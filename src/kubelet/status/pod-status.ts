@@ -5,10 +5,12 @@ import { isApiPod, isTerminalPhase } from '../pod/api-pod.ts';
 import type { WaitingReason } from '../pod/decision.ts';
 import type { ContainerKind, ContainerView } from '../pod/instances.ts';
 import type { PodRecord } from '../pod/record.ts';
+import { onePerFamily } from '../spec/pod-ips.ts';
 import { podConditions } from './conditions.ts';
 import { containerStatus } from './container-status.ts';
 import { endStatuses, endedPhase } from './ended.ts';
 import { type Phase, podPhase } from './phase.ts';
+import { resizeConditions } from './resize-conditions.ts';
 import { apiTime } from './time.ts';
 
 /** Everything that a pod's status is a function of. */
@@ -27,6 +29,8 @@ export interface StatusInputs {
   mayRun: boolean;
   /** What was published last: conditions keep their times. */
   previous: PodStatus | undefined;
+  /** Why the resize under way doesn't come to its end. */
+  resizeError?: string | undefined;
   hostIps: readonly string[];
   runtimeName: string;
   now: number;
@@ -50,6 +54,7 @@ export function podStatus(inputs: StatusInputs): PodStatus {
     ...outcome,
     conditions: [
       ...disruption(inputs, outcome.phase, now),
+      ...(isTerminalPhase(outcome.phase) ? [] : resizeConditions(record, inputs.resizeError)),
       ...podConditions({
         pod,
         views: containers,
@@ -80,6 +85,7 @@ function containerStatuses(inputs: StatusInputs): Map<string, ContainerStatus> {
     hasInitContainers: (inputs.pod.spec.initContainers?.length ?? 0) > 0,
     initialized: inputs.initialized,
     waiting: inputs.waiting,
+    actuated: inputs.record?.actuated ?? {},
   };
   const statuses = new Map(
     inputs.containers.map((view) => [view.spec.name, containerStatus(view, context)] as const),
@@ -140,12 +146,4 @@ function podIps(inputs: StatusInputs): readonly string[] {
   if (inputs.sandbox !== undefined) return onePerFamily(inputs.sandbox.ips, inputs.hostIps);
   // A pod that has ended keeps showing the address that it had.
   return over ? (inputs.record?.podIps ?? []) : [];
-}
-
-const isIpv6 = (ip: string): boolean => ip.includes(':');
-
-/** The first address of the node's own family, then the first of the other. */
-function onePerFamily(ips: readonly string[], hostIps: readonly string[]): string[] {
-  const ipv6First = isIpv6(hostIps[0] ?? '');
-  return [ipv6First, !ipv6First].flatMap((ipv6) => ips.find((ip) => isIpv6(ip) === ipv6) ?? []);
 }

@@ -44,7 +44,7 @@ describeFakeOnly('a connection that flaps', 'a server that comes and goes', () =
     await flapping;
 
     await eventually(async () => {
-      const found = (await podsOn(admin)).map(({ metadata }) => metadata?.name).sort();
+      const found = (await podsOn(admin)).map(({ metadata }) => metadata?.name ?? '').sort();
       return JSON.stringify(found) === JSON.stringify(wanted);
     }, 60_000);
     for (const name of wanted) await node.waitForPod(name, isRunning, { timeoutMs: 60_000 });
@@ -52,7 +52,7 @@ describeFakeOnly('a connection that flaps', 'a server that comes and goes', () =
       const found = await node.agent.pods();
       return found.length === wanted.length && found;
     });
-    expect(views.map(({ pod }) => pod.metadata?.name).sort()).toEqual(wanted);
+    expect(views.map(({ pod }) => pod.metadata?.name ?? '').sort()).toEqual(wanted);
     for (const name of all) {
       const starts = await trace.starts(name);
       expect([name, starts.length <= 1, new Set(publishedIds(node.fake.recorder, name)).size <= 1]).toEqual([

@@ -28,9 +28,9 @@ describeFakeOnly('watches', 'a server that misbehaves', () => {
   test('dropped again and again, cleanly and with their connections: nothing is missed, nothing listed anew', async () => {
     const stays = await run('stays');
     const lists = node.fake.recorder.count(podList);
-    let isDone = false;
+    const done = new AbortController();
     const dropping = (async () => {
-      for (let round = 0; !isDone; round += 1) {
+      for (let round = 0; !done.signal.aborted; round += 1) {
         node.fake.dropWatches({ user: /^system:node:/ }, round % 2 === 0);
         await wait(400);
       }
@@ -43,7 +43,7 @@ describeFakeOnly('watches', 'a server that misbehaves', () => {
       await node.waitForGone('a');
       await node.agent.waitForGone('b');
     } finally {
-      isDone = true;
+      done.abort();
       await dropping;
     }
     expect(await now('stays')).toEqual(stays);
