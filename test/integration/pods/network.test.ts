@@ -28,7 +28,7 @@ describe('/etc/hosts', () => {
     await writeFile(join(node.agent.dir, 'hosts'), 'my own\n');
     await node.agent.write(
       'hosts.yaml',
-      podManifest('hosts', [container('main', `${untilTerm}`), own], {
+      podManifest('hosts', [container('main', untilTerm), own], {
         subdomain: 'sub',
         hostAliases: [{ ip: '192.0.2.99', hostnames: ['elsewhere', 'else.where'] }],
         volumes: [{ name: 'mine', hostPath: { path: join(node.agent.dir, 'hosts') } }],
