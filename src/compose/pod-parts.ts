@@ -18,7 +18,7 @@ import { ImageManager } from '#kubelet/images/image-manager.ts';
 import { NodeCredentials, nodeCredentialPaths } from '#kubelet/images/node-credentials.ts';
 import { ObjectPullSecrets } from '#kubelet/images/object-pull-secrets.ts';
 import { PodCredentials } from '#kubelet/images/pod-credentials.ts';
-import { FilePullSecrets, pullSecretsDir } from '#kubelet/images/pull-secrets.ts';
+import { FilePullSecrets, FirstPullSecrets, pullSecretsDir } from '#kubelet/images/pull-secrets.ts';
 import { RecordFiles } from '#kubelet/images/records/files.ts';
 import { PullRecords } from '#kubelet/images/records/pull-records.ts';
 import type { CredentialProviders } from '#kubelet/images/providers/providers.ts';
@@ -171,6 +171,8 @@ export function composePods(plan: PodPlan): PodParts {
     logger: volumeLog,
   });
   const imageLog = log.child({ component: 'images' });
+  const files = new FilePullSecrets(pullSecretsDir(paths.root), imageLog);
+  const objectSecrets = new ObjectPullSecrets(objects, imageLog);
   const images = new ImageManager({
     service: imageService,
     records: new PullRecords(
@@ -181,9 +183,10 @@ export function composePods(plan: PodPlan): PodParts {
       imageLog,
     ),
     credentials: new PodCredentials({
-      secrets: new FilePullSecrets(pullSecretsDir(paths.root), imageLog),
+      secrets:
+        supplies.hasPullSecretsOfStaticPods === true ? new FirstPullSecrets(objectSecrets, files) : files,
       node: new NodeCredentials(nodeCredentialPaths(paths.root, process.env['HOME']), imageLog),
-      ofApi: new ObjectPullSecrets(objects, imageLog),
+      ofApi: objectSecrets,
       providers: plan.credentialProviders,
     }),
     events,
