@@ -288,7 +288,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
         node.stop(),
         sources.stop(),
         housekeeping.stop(),
-        pods.workers.stop(),
+        pods.workers.stop().then(() => pods.probes.stop()),
         api?.stop(),
         ...background,
       ]).then(() => cluster?.stop());

@@ -1,4 +1,4 @@
-import type { AgentPod, Container } from '#lib/kube/types.ts';
+import type { AgentPod } from '#lib/kube/types.ts';
 
 /**
  * What the pod asks for and this version doesn't do yet, one sentence each: said in a Warning event, so that nobody
@@ -11,29 +11,6 @@ export function unsupportedFields(pod: AgentPod): string[] {
     if (present !== undefined && present !== null)
       found.push(`${field} is not supported yet: ${consequence}`);
   };
-  const containers: [string, Container][] = [
-    ...(spec.initContainers ?? []).map((each): [string, Container] => [`initContainers ${each.name}`, each]),
-    ...spec.containers.map((each): [string, Container] => [`containers ${each.name}`, each]),
-  ];
-  for (const [where, container] of containers) {
-    note(
-      container.livenessProbe,
-      `spec.${where}: livenessProbe`,
-      'the container is restarted only when it ends',
-    );
-    note(
-      container.readinessProbe,
-      `spec.${where}: readinessProbe`,
-      'the container counts as ready while it runs',
-    );
-    note(
-      container.startupProbe,
-      `spec.${where}: startupProbe`,
-      'the container counts as started once it runs',
-    );
-    note(container.lifecycle?.postStart, `spec.${where}: lifecycle.postStart`, 'the hook is not run');
-    note(container.lifecycle?.preStop, `spec.${where}: lifecycle.preStop`, 'the hook is not run');
-  }
   note(spec.hostAliases?.[0], 'spec.hostAliases', "the names are not in the pod's hosts file");
   if (spec.hostUsers === false)
     found.push("spec.hostUsers is not supported yet: the pod uses the host's users");

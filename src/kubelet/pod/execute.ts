@@ -4,6 +4,7 @@ import { ensureDir, removeFile } from '#host/files.ts';
 import { InternalError } from '#lib/errors.ts';
 import type { AgentPod } from '#lib/kube/types.ts';
 import type { PodReferences } from '../objects/pod-references.ts';
+import type { PostStart } from '../hooks/post-start.ts';
 import type { RuntimeHandlers } from '../objects/runtime-handlers.ts';
 import { type Paths, containerLogLink, podLogDir } from '../paths.ts';
 import { type NodeDns, podDns } from '../spec/dns.ts';
@@ -31,6 +32,7 @@ export interface ExecutorParts extends Pick<
   directories: PodDirectories;
   starter: ContainerStarter;
   killer: ContainerKiller;
+  postStart: PostStart;
   observer: PodObserver;
   /** Read afresh for every sandbox: resolv.conf changes under a running agent. */
   dns(): Promise<NodeDns>;
@@ -63,8 +65,10 @@ export class StepExecutor {
         await parts.starter.start(context, step, signal);
       },
       startCreated: (context, step, signal) => parts.starter.startCreated(context, step, signal),
+      postStart: (context, step, signal) =>
+        filedUnder(SETUP, 'FailedKillPod', () => parts.postStart.run(context, step, signal)),
       killContainers: (context, step, signal) =>
-        filedUnder(SETUP, 'FailedKillPod', () => parts.killer.kill(context.pod, step, signal)),
+        filedUnder(SETUP, 'FailedKillPod', () => parts.killer.kill(context, step, signal)),
       tearDown: (context, _step, signal) => this.#tearDown(context, signal),
       forget: (context) => this.#forget(context),
     };
@@ -157,6 +161,7 @@ export class StepExecutor {
     await unmounted.catch(() => undefined);
     await filedUnder(SETUP, 'FailedKillPod', () => this.#parts.cgroups.remove(uid));
     await unmounted;
+    for (const { status } of context.sight?.containers ?? []) this.#parts.killer.forget(status.id);
     this.#parts.images.forget(uid);
     this.#parts.references.release(uid);
     context.setUp = undefined;

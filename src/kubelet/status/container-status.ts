@@ -1,5 +1,6 @@
 import type { ContainerState, ContainerStatus } from '#lib/kube/types.ts';
 import type { WaitingReason } from '../pod/decision.ts';
+import { type Healths, healthOf } from '../pod/health.ts';
 import type { ContainerView, Instance } from '../pod/instances.ts';
 import { apiTime } from './time.ts';
 
@@ -11,6 +12,7 @@ export interface ContainerStatusContext {
   /** Whether init containers are over: then one that nobody remembers has done its work. */
   initialized: boolean;
   waiting: ReadonlyMap<string, WaitingReason>;
+  healths: Healths;
 }
 
 const containerId = (runtimeName: string, id: string): string => (id === '' ? '' : `${runtimeName}://${id}`);
@@ -60,11 +62,13 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
       restartCount: 0,
     };
   }
-  const state = instanceState(current, runtimeName);
+  const state = view.isStarting
+    ? { waiting: { reason: notYet(context) } }
+    : instanceState(current, runtimeName);
   // What is about to run again waits; how it ended last moves to lastState.
   const overlaid = waiting !== undefined && state.running === undefined;
   const last = overlaid && state.terminated !== undefined ? state : lastState(previous, runtimeName);
-  const running = state.running !== undefined;
+  const { started, ready } = healthOf(context.healths, view);
   return {
     ...common,
     ...(spec.resources === undefined ? {} : { resources: spec.resources }),
@@ -74,8 +78,8 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
     containerID: containerId(runtimeName, current.id),
     state: overlaid ? { waiting: { ...waiting } } : state,
     lastState: last,
-    ready: view.kind === 'init' ? state.terminated?.exitCode === 0 : running,
-    started: running,
+    ready: view.kind === 'init' ? state.terminated?.exitCode === 0 : started && ready,
+    started,
     restartCount: current.attempt,
   };
 }
@@ -100,8 +104,11 @@ function unseenState(
     };
   }
   if (waiting !== undefined) return { waiting: { ...waiting } };
-  return { waiting: { reason: context.hasInitContainers ? 'PodInitializing' : 'ContainerCreating' } };
+  return { waiting: { reason: notYet(context) } };
 }
+
+const notYet = ({ hasInitContainers }: ContainerStatusContext): string =>
+  hasInitContainers ? 'PodInitializing' : 'ContainerCreating';
 
 function volumeMountStatuses(view: ContainerView): Pick<ContainerStatus, 'volumeMounts'> {
   const mounts = view.spec.volumeMounts ?? [];

@@ -3,12 +3,14 @@ import { podQosClass } from '#lib/kube/qos.ts';
 import type { AgentPod, ContainerStatus, PodCondition, PodStatus } from '#lib/kube/types.ts';
 import { isApiPod, isTerminalPhase } from '../pod/api-pod.ts';
 import type { WaitingReason } from '../pod/decision.ts';
+import type { Healths } from '../pod/health.ts';
 import type { ContainerView } from '../pod/instances.ts';
 import type { PodRecord } from '../pod/record.ts';
 import { podConditions } from './conditions.ts';
 import { containerStatus } from './container-status.ts';
 import { endStatuses, endedPhase } from './ended.ts';
 import { type Phase, podPhase } from './phase.ts';
+import { onePerFamily } from './pod-ips.ts';
 import { apiTime } from './time.ts';
 
 /** Everything that a pod's status is a function of. */
@@ -20,6 +22,7 @@ export interface StatusInputs {
   sandbox: PodSandboxStatus | undefined;
   initialized: boolean;
   waiting: ReadonlyMap<string, WaitingReason>;
+  healths: Healths;
   terminal: PodRecord['terminal'];
   /** Whether somebody wants the pod gone. */
   isEnding: boolean;
@@ -78,6 +81,7 @@ function containerStatuses(inputs: StatusInputs): Map<string, ContainerStatus> {
     hasInitContainers: (inputs.pod.spec.initContainers?.length ?? 0) > 0,
     initialized: inputs.initialized,
     waiting: inputs.waiting,
+    healths: inputs.healths,
   };
   const statuses = new Map(
     inputs.containers.map((view) => [view.spec.name, containerStatus(view, context)] as const),
@@ -138,12 +142,4 @@ function podIps(inputs: StatusInputs): readonly string[] {
   if (inputs.sandbox !== undefined) return onePerFamily(inputs.sandbox.ips, inputs.hostIps);
   // A pod that has ended keeps showing the address that it had.
   return over ? (inputs.record?.podIps ?? []) : [];
-}
-
-const isIpv6 = (ip: string): boolean => ip.includes(':');
-
-/** The first address of the node's own family, then the first of the other. */
-function onePerFamily(ips: readonly string[], hostIps: readonly string[]): string[] {
-  const ipv6First = isIpv6(hostIps[0] ?? '');
-  return [ipv6First, !ipv6First].flatMap((ipv6) => ips.find((ip) => isIpv6(ip) === ipv6) ?? []);
 }
