@@ -8,8 +8,8 @@ import { HttpGetError, httpGet } from '#probes/http-get.ts';
 import { type HttpRequest, httpRequest } from '#probes/http-request.ts';
 import { joinHostPort } from '#probes/go-words.ts';
 import type { PodEvents } from '../pod/ports.ts';
-import type { ContainerCommands } from '../probes/container-commands.ts';
-import { resolvePort } from '../probes/resolve-port.ts';
+import type { ContainerCommands } from '../probing/container-commands.ts';
+import { resolvePort } from '../probing/resolve-port.ts';
 import { HookError } from './hook-error.ts';
 
 export type Hook = NonNullable<NonNullable<Container['lifecycle']>['postStart']>;

@@ -8,7 +8,8 @@ import { killOne } from './stopping.ts';
 
 /**
  * Starts app containers in the order of the spec, and each again as its restart policy says. One that fails to
- * start doesn't hold up the others; one whose image is still on its way does, since people rely on the order.
+ * start doesn't hold up the others; one whose image is still on its way, or whose postStart hook has yet to end, does,
+ * since people rely on the order.
  */
 export function decideApps(state: PodState, sandbox: PodSandboxStatus, decision: Decision): void {
   const apps = state.containers.filter((view) => view.kind === 'app');
@@ -28,6 +29,9 @@ export function decideApps(state: PodState, sandbox: PodSandboxStatus, decision:
       continue;
     }
     if (held) prefetchImage(state, view, decision);
-    else held = decideStart(state, sandbox, view, decision) === 'coming';
+    else {
+      const outcome = decideStart(state, sandbox, view, decision);
+      held = outcome === 'coming' || (outcome === 'started' && view.spec.lifecycle?.postStart !== undefined);
+    }
   }
 }

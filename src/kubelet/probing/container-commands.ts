@@ -75,19 +75,21 @@ class Watch implements Disposable {
     this.#began = parts.clock.monotonic();
     const ms = call.timeoutSeconds * 1000;
     this.#timers = [
-      parts.clock.after(ms - LOOK_BEFORE_MS, () => (this.#look = this.#find())),
+      parts.clock.after(ms - LOOK_BEFORE_MS, () => {
+        this.#look = this.#find();
+      }),
       parts.clock.after(ms + PATIENCE_MS, () => void this.end()),
     ];
   }
 
   /** Kills what is left of the command. Never rejects. */
   async end(): Promise<void> {
-    const { podUid, containerId, command } = this.#call;
-    const { log, processesOf } = this.#parts;
+    const { podUid, command } = this.#call;
+    const { log } = this.#parts;
     try {
       const found = await this.#look;
       if (found === undefined) return;
-      const left = execFamily(await processesOf(podUid, containerId), found.root, found.family);
+      const left = execFamily(await this.#processes(), found.root, found.family);
       for (const each of left) if (await signalProcess(each, 'SIGKILL')) this.hasKilled = true;
     } catch (error) {
       log.warn({ err: error, uid: podUid, command: command[0] }, 'what a command left could not be ended');
@@ -95,17 +97,19 @@ class Watch implements Disposable {
   }
 
   async #find(): Promise<{ root: ProcessStat; family: ProcessStat[] } | undefined> {
-    const { podUid, containerId, command } = this.#call;
-    const { clock, processesOf } = this.#parts;
     try {
-      const elapsed = clock.monotonic() - this.#began;
+      const elapsed = this.#parts.clock.monotonic() - this.#began;
       const since = (await ticksSinceBoot()) - Math.floor(elapsed / 10);
-      const processes = await processesOf(podUid, containerId);
-      const root = execRoot(processes, command, since);
+      const processes = await this.#processes();
+      const root = execRoot(processes, this.#call.command, since);
       return root === undefined ? undefined : { root, family: execFamily(processes, root) };
     } catch {
       return undefined;
     }
+  }
+
+  #processes(): Promise<ProcessStat[]> {
+    return this.#parts.processesOf(this.#call.podUid, this.#call.containerId);
   }
 
   [Symbol.dispose](): void {
