@@ -3,10 +3,10 @@ import { runtimeStatus } from '#cri/errors.ts';
 import type { RuntimeService } from '#cri/runtime.ts';
 import { type ProcessStat, ticksSinceBoot } from '#host/process-stats.ts';
 import { signalProcess } from '#host/processes.ts';
-import type { Clock } from '#lib/clock.ts';
+import type { Clock, Timer } from '#lib/clock.ts';
 import type { Logger } from '#lib/logger.ts';
 import type { CommandResult, RunCommand } from '#probes/exec-probe.ts';
-import { execFamily, execRoot } from './exec-family.ts';
+import { execFamily, execRoots } from './exec-family.ts';
 
 export interface ContainerCommandsParts {
   runtime: Pick<RuntimeService, 'execSync'>;
@@ -16,10 +16,10 @@ export interface ContainerCommandsParts {
   log: Logger;
 }
 
-/** The family is looked up so long before its time is over: after the root's end nothing tells who belonged to it. */
+/** Families are looked up so long before the time is over: after a root's end nothing tells who belonged to it. */
 const LOOK_BEFORE_MS = 150;
-/** How long after its time the runtime may take to end the command by itself. */
-const PATIENCE_MS = 250;
+/** How long after its time, and then how often, it is looked whether the runtime has ended the command. */
+const LOOK_AFTER_MS = 250;
 
 export class ContainerCommands {
   readonly #parts: ContainerCommandsParts;
@@ -39,11 +39,10 @@ export class ContainerCommands {
     using watch = timeoutSeconds > 0 ? new Watch(this.#parts, call) : undefined;
     try {
       const result = await runtime.execSync(containerId, [...command], timeoutSeconds, { signal });
-      if (watch?.hasKilled === true) return { kind: 'timedOut' };
       return { kind: 'exited', ...result };
     } catch (error) {
-      if (runtimeStatus(error) !== 'DEADLINE_EXCEEDED' && watch?.hasKilled !== true) throw error;
-      await watch?.end();
+      if (runtimeStatus(error) !== 'DEADLINE_EXCEEDED') throw error;
+      await watch?.clear();
       return { kind: 'timedOut' };
     }
   }
@@ -57,54 +56,66 @@ interface Call {
   signal: AbortSignal;
 }
 
+interface Family {
+  root: ProcessStat;
+  members: ProcessStat[];
+}
+
 /**
- * Watches over one command. The runtime kills only the command's first process at the time-out, and then waits for
+ * Watches over one command. The runtime kills only a command's first process at the time-out, and then waits for
  * whoever still holds its output: left alone, every time-out would leave processes behind and hold up the next probe.
+ * Which of the commands in the container this one is shows when the runtime kills it; until then all count.
  */
 class Watch implements Disposable {
   readonly #parts: ContainerCommandsParts;
   readonly #call: Call;
   readonly #began: number;
-  readonly #timers: { cancel(): void }[];
-  #look: Promise<{ root: ProcessStat; family: ProcessStat[] } | undefined> | undefined;
-  hasKilled = false;
+  #timer: Timer;
+  #families: Promise<Family[]> = Promise.resolve([]);
 
   constructor(parts: ContainerCommandsParts, call: Call) {
     this.#parts = parts;
     this.#call = call;
     this.#began = parts.clock.monotonic();
-    const ms = call.timeoutSeconds * 1000;
-    this.#timers = [
-      parts.clock.after(ms - LOOK_BEFORE_MS, () => {
-        this.#look = this.#find();
-      }),
-      parts.clock.after(ms + PATIENCE_MS, () => void this.end()),
-    ];
+    this.#timer = parts.clock.after(call.timeoutSeconds * 1000 - LOOK_BEFORE_MS, () => {
+      this.#families = this.#find();
+      this.#clearAfter(LOOK_BEFORE_MS + LOOK_AFTER_MS);
+    });
   }
 
-  /** Kills what is left of the command. Never rejects. */
-  async end(): Promise<void> {
+  #clearAfter(ms: number): void {
+    this.#timer = this.#parts.clock.after(ms, () => {
+      this.#clearAfter(LOOK_AFTER_MS);
+      void this.clear();
+    });
+  }
+
+  /** Kills what is left of commands whose first process has ended since the look. Never rejects. */
+  async clear(): Promise<void> {
     const { podUid, command } = this.#call;
-    const { log } = this.#parts;
     try {
-      const found = await this.#look;
-      if (found === undefined) return;
-      const left = execFamily(await this.#processes(), found.root, found.family);
-      for (const each of left) if (await signalProcess(each, 'SIGKILL')) this.hasKilled = true;
+      const families = await this.#families;
+      if (families.length === 0) return;
+      const processes = await this.#processes();
+      for (const { root, members } of families) {
+        if (processes.some(({ pid, startTime }) => pid === root.pid && startTime === root.startTime))
+          continue;
+        for (const each of execFamily(processes, root, members)) await signalProcess(each, 'SIGKILL');
+      }
     } catch (error) {
+      const { log } = this.#parts;
       log.warn({ err: error, uid: podUid, command: command[0] }, 'what a command left could not be ended');
     }
   }
 
-  async #find(): Promise<{ root: ProcessStat; family: ProcessStat[] } | undefined> {
+  async #find(): Promise<Family[]> {
     try {
       const elapsed = this.#parts.clock.monotonic() - this.#began;
       const since = (await ticksSinceBoot()) - Math.floor(elapsed / 10);
       const processes = await this.#processes();
-      const root = execRoot(processes, this.#call.command, since);
-      return root === undefined ? undefined : { root, family: execFamily(processes, root) };
+      return execRoots(processes, since).map((root) => ({ root, members: execFamily(processes, root) }));
     } catch {
-      return undefined;
+      return [];
     }
   }
 
@@ -113,6 +124,6 @@ class Watch implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const timer of this.#timers) timer.cancel();
+    this.#timer.cancel();
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ProcessStat } from '#host/process-stats.ts';
-import { execFamily, execRoot } from './exec-family.ts';
+import { execFamily, execRoots } from './exec-family.ts';
 
 const SHIM = 50;
 const CALL = 1000;
@@ -16,27 +16,19 @@ const process = (pid: number, more: Partial<ProcessStat> = {}): ProcessStat => (
 const init = process(100, { startTime: '900' });
 const root = process(200);
 const child = process(201, { parent: 200, session: 200, startTime: '1011', args: ['sleep', '100'] });
-const command = ['sh', '-c', 'sleep 100'];
 
-describe('the first process of a command', () => {
-  test('is found among the container’s own, which may look the same', () => {
-    expect(execRoot([init, root, child], command, CALL)).toBe(root);
+describe('the first processes of commands', () => {
+  test('are told from the container’s own, whatever their words', () => {
+    const other = process(300, { args: ['sleep', '1'] });
+    expect(execRoots([init, root, child, other], CALL)).toEqual([root, other]);
   });
 
-  test.each<[string, ProcessStat[]]>([
-    ['it has ended', [init, child]],
-    ['its words are others', [init, process(200, { args: ['bash'] })]],
-    ['it began before', [init, process(200, { startTime: '1000' })]],
-    ['it is the child of one inside', [init, process(200, { parent: 100 })]],
-    ['there are two that look the same', [init, root, process(300)]],
-  ])('is not told where %s', (_case, processes) => {
-    expect(execRoot(processes, command, CALL)).toBeUndefined();
-  });
-
-  test('shows as its interpreter where it is a script', () => {
-    const script = process(200, { args: ['/bin/sh', '/usr/bin/check.sh', 'a b'] });
-    expect(execRoot([init, script], ['check.sh', 'a b'], CALL)).toBe(script);
-    expect(execRoot([init, script], ['check.sh', 'b'], CALL)).toBeUndefined();
+  test.each<[string, ProcessStat]>([
+    ['one that began before', process(200, { startTime: '1000' })],
+    ['the child of one inside', process(200, { parent: 100 })],
+    ['one that leads no session', process(200, { session: 100 })],
+  ])('are not: %s', (_case, each) => {
+    expect(execRoots([init, each], CALL)).toEqual([]);
   });
 });
 

@@ -1,33 +1,16 @@
-/** Which processes of a container are those of one command that was run in it. */
-import { basename } from 'node:path';
+/** Which processes of a container are those of commands that were run in it. */
 import type { ProcessStat } from '#host/process-stats.ts';
 
 /**
- * The first process of the command, among all processes of the container: it began after `sinceTicks`, leads its
- * session, came from outside the container (the runtime's shim), and has the command's words. Undefined where that is
- * not to be told.
+ * The first processes of commands that began after `sinceTicks`, among all processes of the container: each leads its
+ * session and came from outside the container (from the runtime's shim). Words tell nothing: a shell becomes its last
+ * command.
  */
-export function execRoot(
-  processes: readonly ProcessStat[],
-  command: readonly string[],
-  sinceTicks: number,
-): ProcessStat | undefined {
+export function execRoots(processes: readonly ProcessStat[], sinceTicks: number): ProcessStat[] {
   const inside = new Set(processes.map(({ pid }) => pid));
-  const found = processes.filter(
-    ({ pid, parent, session, startTime, args }) =>
-      session === pid && !inside.has(parent) && Number(startTime) > sinceTicks && isCommand(args, command),
-  );
-  return found.length === 1 ? found[0] : undefined;
-}
-
-/** A script shows its interpreter before its own words, and a program found in PATH its whole path. */
-function isCommand(args: readonly string[], command: readonly string[]): boolean {
-  const [program = '', ...words] = command;
-  const tail = args.slice(-command.length);
-  return (
-    tail.length === command.length &&
-    basename(tail[0] ?? '') === basename(program) &&
-    words.every((word, index) => tail[index + 1] === word)
+  return processes.filter(
+    ({ pid, parent, session, startTime }) =>
+      session === pid && !inside.has(parent) && Number(startTime) > sinceTicks,
   );
 }
 
