@@ -301,7 +301,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
         node.stop(),
         sources.stop(),
         housekeeping.stop(),
-        pods.workers.stop(),
+        pods.workers.stop().then(() => pods.probes.stop()),
         pods.csi?.stop(),
         api?.stop(),
         ...background,
