@@ -56,7 +56,7 @@ test('each is removed by its own kind and name', async () => {
 });
 
 test('the longest names fit into a file’s', async () => {
-  const name = `${'x'.repeat(252)}`;
+  const name = 'x'.repeat(252);
   const text = [`${name}a`, `${name}b`].map((each) => object('ConfigMap', each, {})).join('\n---\n');
   await applied.apply(text);
   expect(await readdir(dir)).toHaveLength(2);
