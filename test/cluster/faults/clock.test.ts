@@ -10,6 +10,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { container, hasPhase, identity, isRunning, podManifest } from '#test/bed/manifests.ts';
 import { useClusterNode } from '#test/control-plane/cluster-node.ts';
+import { eventually } from '#test/control-plane/eventually.ts';
 import { describeFakeOnly } from '#test/control-plane/start.ts';
 import { forbidden, stepsBack } from './expectations.ts';
 
@@ -90,13 +91,14 @@ function tests(preload: string): void {
     await node.waitForNode();
     expect(identity({ pod: (await node.pod('stays'))! })).toEqual(stays);
     expect(node.fake.recorder.longestLeaseGap('n1', since - 10_000)).toBeLessThan(20_000);
+    // A machine that was asleep for an hour sees its clock so, too: what has grown old is renewed.
+    if (seconds > 0) await eventually(async () => tokens() > made, 40_000);
     // One renewal a jump at most.
     expect(requests() - asked).toBeLessThanOrEqual(1);
     expect(tokens() - made).toBeLessThanOrEqual(1);
   });
 
-  test('what the jump forward has aged was renewed', async () => {
-    expect(tokens()).toBeGreaterThan(1);
+  test('nothing was refused', () => {
     const refused = node.fake.recorder.requests.filter(({ status }) => status === 401);
     expect(refused).toEqual([]);
   });
