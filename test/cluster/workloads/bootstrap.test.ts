@@ -17,8 +17,7 @@ interface SigningRequest extends ApiObject {
 }
 
 describe('a node that joins by a bootstrap token', () => {
-  // The controller manager dates certificates five minutes back: 70 to 90 % of their life are over within 90 s.
-  const node = useClusterNode({ identity: 'bootstrap', plane: { real: { signingDuration: '130s' } } });
+  const node = useClusterNode({ identity: 'bootstrap' });
   const current = async (): Promise<X509Certificate> =>
     new X509Certificate(await certificateOf(node.kubeconfig));
   const requests = async (): Promise<SigningRequest[]> =>
@@ -48,10 +47,12 @@ describe('a node that joins by a bootstrap token', () => {
 });
 
 describe('a certificate that ends soon', () => {
+  // The controller manager dates certificates five minutes back: 70 to 90 % of their life are over within 90 s.
   const node = useClusterNode({
     identity: 'bootstrap',
     nodeName: 'n2',
-    plane: { fake: { csr: { validitySeconds: 40 } }, real: { signingDuration: '130s' } },
+    flags: ['--rotate-certificates'],
+    plane: { fake: { csr: { validitySeconds: 24 } }, real: { signingDuration: '130s' } },
   });
 
   test(
