@@ -32,7 +32,7 @@ const isReady = (view: Parameters<typeof statusOf>[0], name?: string): boolean =
   statusOf(view, name)?.ready === true;
 
 describe.concurrent('probes', () => {
-  test('httpGet by a named port: readiness comes and goes without a restart, and outlives the agent', async () => {
+  test('httpGet by a named port: readiness comes and goes without a restart', async () => {
     const www = await folder('http');
     const readinessProbe = {
       httpGet: { path: '/ready?x=1', port: 'web' },
