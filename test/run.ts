@@ -2,16 +2,17 @@
  * `node test/run.ts [--unit | --containerd MAJOR.MINOR | --control-plane fake|real]… [FILTER…]`: the unit tests, then
  * the integration tests once a containerd, then the cluster tests once a control plane (the fake one; the real one too
  * where KUBEBUILDER_ASSETS names a folder with its programs), each file in a test bed of its own (scripts/isolate):
- * what one leaves behind is not the next one's trouble. FILTER picks test files as vitest does; `--control-plane` runs
- * cluster tests only.
+ * what one leaves behind is not the next one's trouble. FILTER picks test files as vitest does;
+ * `--control-plane` runs cluster tests only.
  */
-import { glob, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { glob, mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { isolate } from '../scripts/isolate/isolate.ts';
+import { keepKernelSettings } from '../scripts/isolate/kernel-settings.ts';
 import { findContainerds, wanted } from './bed/versions.ts';
 import type { Version } from './bed/versions.ts';
 import type { Summary } from './bed/summary.ts';
@@ -35,11 +36,11 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const total: Summary = { passed: 0, failed: [], skipped: [], complete: true };
 const results = await mkdtemp(join(tmpdir(), 'nodelet-test-'));
 
-let current: { kill(): void } | undefined;
+const running = new Set<{ kill(): void }>();
 let stopped: string | undefined;
 const stop = (why: string): void => {
   stopped ??= why;
-  current?.kill();
+  for (const run of running) run.kill();
 };
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop(signal));
 const timer = setTimeout(() => stop(`more than ${minutes} minutes`), minutes * 60_000);
@@ -47,11 +48,16 @@ const timer = setTimeout(() => stop(`more than ${minutes} minutes`), minutes * 6
 type Start = (
   command: string[],
   env: NodeJS.ProcessEnv,
+  output: number,
 ) => Promise<{ status: Promise<number>; kill(): void }>;
 
-const startPlainly: Start = async (command, env) => {
+const startPlainly: Start = async (command, env, output) => {
   const [program = '', ...args] = command;
-  const child = spawn(program, args, { stdio: 'inherit', cwd: root, env: { ...process.env, ...env } });
+  const child = spawn(program, args, {
+    stdio: ['ignore', output, output],
+    cwd: root,
+    env: { ...process.env, ...env },
+  });
   const status = new Promise<number>((resolve, reject) => {
     child.on('error', reject);
     child.on('exit', (code) => resolve(code ?? 137));
@@ -67,8 +73,8 @@ async function runProject(
   files: readonly string[] = positionals,
 ): Promise<void> {
   if (stopped !== undefined) return;
-  say(`\n== ${title}`);
-  const file = join(results, `${title.replaceAll(/\W+/g, '-')}.json`);
+  const name = join(results, title.replaceAll(/\W+/g, '-'));
+  const file = `${name}.json`;
   const command = [
     process.execPath,
     vitest,
@@ -81,11 +87,15 @@ async function runProject(
   ];
   command.push('--reporter=default', `--reporter=${join(root, 'test/bed/summary.ts')}`);
   if (values['test-name'] !== undefined) command.push('-t', values['test-name']);
-  const run = await start([...command, ...files], { ...env, NODELET_TEST_SUMMARY: file });
-  current = run;
+  // Several may run at once: each one's output is shown whole, at its end.
+  const output = await open(`${name}.log`, 'w+');
+  const run = await start([...command, ...files], { ...env, NODELET_TEST_SUMMARY: file }, output.fd);
+  running.add(run);
   if (stopped !== undefined) run.kill();
   const status = await run.status;
-  current = undefined;
+  running.delete(run);
+  await output.close();
+  say(`\n== ${title}\n${await readFile(`${name}.log`, 'utf8')}`);
   const text = await readFile(file, 'utf8').catch(() => undefined);
   const nothing: Summary = { passed: 0, failed: [], skipped: [], complete: false };
   const summary = text === undefined ? nothing : (JSON.parse(text) as Summary);
@@ -106,7 +116,16 @@ async function filesOf(project: 'integration' | 'cluster'): Promise<string[]> {
   return files.sort();
 }
 
-/** Each file of the project in a bed of its own. */
+/** Beds at once: much of a test is waiting, and a test of faults does hardly anything else. */
+const LANES = 2;
+const FAULT_LANES = 4;
+
+/** Files that load the machine themselves, or whose subject is how long something takes. */
+const ALONE = ['/soak/', '/quickstart/', 'pods/manifests.test', 'integration/cli/'];
+const mostlyWaits = (file: string): boolean => file.includes('/faults/');
+const needsTheMachine = (file: string): boolean => ALONE.some((part) => file.includes(part));
+
+/** Each file of the project in a bed of its own, some at once. */
 async function runInBeds(
   project: 'integration' | 'cluster',
   title: string,
@@ -120,9 +139,24 @@ async function runInBeds(
     TMPDIR: '/run/bed/tmp',
     ...more,
   };
-  const start: Start = (command, extra) => isolate('nodelet-test', command, { ...env, ...extra });
-  for (const file of await filesOf(project))
-    await runProject(project, `${title}: ${file}`, env, start, [file]);
+  const start: Start = (command, extra, output) =>
+    isolate('nodelet-test', command, { ...env, ...extra }, output);
+  const run = (file: string): Promise<void> => runProject(project, `${title}: ${file}`, env, start, [file]);
+  const files = await filesOf(project);
+  const inLanes = async (some: readonly string[], lanes: number): Promise<void> => {
+    const left = some.values();
+    const lane = async (): Promise<void> => {
+      for (const file of left) await run(file);
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+  };
+  const together = files.filter((file) => !needsTheMachine(file));
+  await inLanes(files.filter(needsTheMachine), 1);
+  await inLanes(
+    together.filter((file) => !mostlyWaits(file)),
+    LANES,
+  );
+  await inLanes(together.filter(mostlyWaits), FAULT_LANES);
 }
 
 const usable = (versions: readonly Version[], tests: string): Version[] =>
@@ -151,6 +185,7 @@ async function runCluster(newest: Version): Promise<void> {
   } else await runInBeds('cluster', title('real'), newest, { NODELET_TEST_CONTROL_PLANE: 'real' });
 }
 
+const restoreKernelSettings = await keepKernelSettings();
 try {
   const clusterOnly = values['control-plane'] !== undefined;
   const wrong = values['control-plane']?.find((plane) => !['fake', 'real'].includes(plane));
@@ -174,6 +209,7 @@ try {
   );
 } finally {
   clearTimeout(timer);
+  await restoreKernelSettings();
   await rm(results, { recursive: true, force: true });
 }
 

@@ -77,12 +77,14 @@ export async function isolate(
   prefix: string,
   command: readonly string[],
   env: NodeJS.ProcessEnv = {},
+  /** Where the command's output and errors go; this process's own unless given. */
+  output?: number,
 ): Promise<Isolated> {
   await sweep(prefix);
   runs += 1;
   const group = `${prefix}-${process.pid}-${runs}`;
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'bash', enter, group, ...command], {
-    stdio: 'inherit',
+    stdio: output === undefined ? 'inherit' : ['ignore', output, output],
     env: { ...process.env, ...env },
   });
   const ended = new Promise<number>((resolve, reject) => {

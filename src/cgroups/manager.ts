@@ -13,7 +13,7 @@ import { MIN_SHARES } from './cpu.ts';
 import type { CgroupLayout } from './layout.ts';
 import { QOS_CLASSES, cgroupfsNaming, podName, podsName, qosName, systemdNaming } from './names.ts';
 import type { CgroupName, CgroupNaming } from './names.ts';
-import { burstableShares, podCgroupLimits } from './pod-limits.ts';
+import { burstableShares, podCgroupLimits, resizeSteps } from './pod-limits.ts';
 import type { CgroupLimits } from './pod-limits.ts';
 import { killIn, processesIn, removeGroups } from './removal.ts';
 import { SystemdSlices } from './systemd.ts';
@@ -123,6 +123,23 @@ export class PodCgroupManager {
     else this.#burstable.delete(uid);
     await this.#updateBurstable();
     return path;
+  }
+
+  /** Gives the pod's group what is more, or less, than with the resources of `before`. */
+  async resize(
+    pod: AgentPod,
+    before: AgentPod,
+    resource: 'memory' | 'cpu',
+    direction: 'grow' | 'shrink',
+  ): Promise<void> {
+    await this.start();
+    const { node } = this.#options;
+    const path = this.#naming.path(podName(this.#pods, podQosClass(pod), pod.metadata.uid));
+    const [from, to] = [podCgroupLimits(before, node), podCgroupLimits(pod, node)];
+    for (const limits of resizeSteps(from, to, resource, direction)) {
+      await this.#slices?.adjust(path, limits);
+      await this.#tree.enforce(path, limits);
+    }
   }
 
   /**

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AgentPod } from '#lib/kube/types.ts';
-import { burstableShares, podCgroupLimits } from './pod-limits.ts';
+import { burstableShares, podCgroupLimits, resizeSteps } from './pod-limits.ts';
 import type { CgroupLimits } from './pod-limits.ts';
 import { box, podOf, sidecar } from './testing/pods.ts';
 
@@ -75,4 +75,33 @@ describe('podCgroupLimits', () => {
 test('the Burstable class gets the sum of its requests', () => {
   expect(burstableShares([])).toBe(2);
   expect(burstableShares([250, 750])).toBe(1024);
+});
+
+describe('resizeSteps', () => {
+  const limits = (shares: number, us: number, mebibytes: number): CgroupLimits => ({
+    cpuShares: shares,
+    ...quota(us),
+    memoryBytes: mebibytes * MI,
+  });
+  const [small, large] = [limits(100, 10_000, 32), limits(200, 20_000, 64)];
+
+  test.each<[string, CgroupLimits, CgroupLimits, 'memory' | 'cpu', 'grow' | 'shrink', CgroupLimits[]]>([
+    ['memory grows', small, large, 'memory', 'grow', [{ memoryBytes: 64 * MI }]],
+    ['memory shrinks', large, small, 'memory', 'shrink', [{ memoryBytes: 32 * MI }]],
+    ['the other way round nothing', small, large, 'memory', 'shrink', []],
+    ['a limit before the request', small, large, 'cpu', 'grow', [quota(20_000), { cpuShares: 200 }]],
+    ['the request before the limit', large, small, 'cpu', 'shrink', [{ cpuShares: 100 }, quota(10_000)]],
+    [
+      'a new limit is less than none',
+      { cpuShares: 2 },
+      small,
+      'memory',
+      'shrink',
+      [{ memoryBytes: 32 * MI }],
+    ],
+    ['a limit that is removed stays', small, { cpuShares: 100 }, 'memory', 'grow', []],
+    ['nothing changes', small, small, 'cpu', 'grow', []],
+  ])('%s', (_, from, to, resource, direction, expected) => {
+    expect(resizeSteps(from, to, resource, direction)).toEqual(expected);
+  });
 });

@@ -63,3 +63,30 @@ function everyContainerLimits(pod: AgentPod, name: string): boolean {
 /** cpu.shares of all Burstable pods together. */
 export const burstableShares = (milliCpuRequests: Iterable<number>): number =>
   sharesOf([...milliCpuRequests].reduce((sum, milli) => sum + milli, 0));
+
+/**
+ * The limits to write, one after the other, when a pod's group changes from `from` to `to`: what grows, the limit first,
+ * or what shrinks, the limit last, so that what is requested never exceeds what is allowed. A limit that is removed stays
+ * until the pod's group is made anew.
+ */
+export function resizeSteps(
+  from: CgroupLimits,
+  to: CgroupLimits,
+  resource: 'memory' | 'cpu',
+  direction: 'grow' | 'shrink',
+): CgroupLimits[] {
+  const changes = (now: number | undefined, next: number | undefined): next is number =>
+    next !== undefined && (direction === 'grow' ? next > (now ?? Infinity) : next < (now ?? Infinity));
+  if (resource === 'memory') {
+    return changes(from.memoryBytes, to.memoryBytes) ? [{ memoryBytes: to.memoryBytes }] : [];
+  }
+  const steps: CgroupLimits[] = [];
+  if (changes(from.cpuQuotaUs, to.cpuQuotaUs)) {
+    steps.push({
+      cpuQuotaUs: to.cpuQuotaUs,
+      ...(to.cpuPeriodUs === undefined ? {} : { cpuPeriodUs: to.cpuPeriodUs }),
+    });
+  }
+  if (changes(from.cpuShares, to.cpuShares)) steps.push({ cpuShares: to.cpuShares });
+  return direction === 'grow' ? steps : steps.toReversed();
+}

@@ -123,6 +123,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
       clock,
       log,
     );
+  const thisNode = { node: () => node.agent.node(), poke: () => node.agent.poke() };
   const sysctls = new SysctlRules(release(), plan.allowedUnsafeSysctls);
   const pods: PodParts = composePods({
     options,
@@ -134,18 +135,20 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     paths,
     clock,
     log,
-    supplies: cluster === undefined ? noSupplies : clusterSupplies(cluster, () => node.agent.node(), clock),
+    supplies: cluster === undefined ? noSupplies : clusterSupplies(cluster, thisNode, clock),
     statuses: api?.statuses,
     admission: new NodeAdmission({
       node: () => node.agent.node(),
       fail: (uid, terminal) => pods.workers.fail(uid, terminal),
       events: { event: (...args) => pods.events.event(...args) },
       sysctls,
+      appArmorTrouble: machine.security.appArmor ? undefined : 'AppArmor is not enabled on the host',
     }),
     forwardEvent: api && ((event) => api.events.send(event)),
     credentialProviders: plan.credentialProviders,
   });
   await pods.cgroups.start();
+  await pods.dns.checkNode();
 
   const node: NodeParts = composeNode({
     settings: plan.node,
@@ -160,10 +163,13 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
       api?.mirrors.nodeChanged();
       plan.onNode?.(object);
     },
+    volumesInUse: () => pods.csi?.volumesInUse(),
+    onVolumesReported: (names) => pods.csi?.onVolumesReported(names),
     startedAt,
     clock,
     log,
   });
+  await pods.csi?.start();
   const [found] = await Promise.all([findPods(runtime, pods.records, signal), node.start()]);
   pods.workers.setEarlier(found.values());
   const sources = new SourceMux([
@@ -271,7 +277,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
   await sources.start((wanted) => {
     pods.workers.setDesired(wanted);
     api?.mirrors.setDesired(wanted, sources.isCompleteFor('file'));
-    housekeeping.lookSoon();
+    housekeeping.setWanted(wanted);
   });
   housekeeping.start();
   log.info({ socket: options.socket, node: options.nodeName }, 'nodelet is up');
@@ -289,6 +295,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
         sources.stop(),
         housekeeping.stop(),
         pods.workers.stop().then(() => pods.probes.stop()),
+        pods.csi?.stop(),
         api?.stop(),
         ...background,
       ]).then(() => cluster?.stop());

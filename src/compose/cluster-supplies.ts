@@ -7,13 +7,14 @@ import type { PodSupplies } from './pod-references.ts';
 
 /** What pods take from the cluster. */
 export const clusterSupplies = (
-  { api, services, runtimeClasses }: Cluster,
-  node: () => Node,
+  { api, services, runtimeClasses, csiDrivers }: Cluster,
+  { node, poke }: { node: () => Node; poke: () => void },
   clock: Clock,
 ): PodSupplies => ({
   objects: new WatchedObjects(api.watches, clock),
   services,
   runtimeClasses,
   client: api.client,
+  storage: { client: api.client, node, csiDrivers, onInUse: poke },
   allocatable: () => readAmounts(node().status?.allocatable, 'node status.allocatable'),
 });

@@ -13,7 +13,7 @@ import { readText } from '#host/files.ts';
 import type { Clock } from '#lib/clock.ts';
 import { describeError } from '#lib/errors.ts';
 import { type Informer, resources } from '#lib/kube/client.ts';
-import type { Node, RuntimeClass, Service } from '#lib/kube/types.ts';
+import type { CsiDriver, Node, RuntimeClass, Service } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
 import { MetricsRegistry } from '#lib/metrics.ts';
 import { IdentityCredentials, credentialsOf } from './cluster-credentials.ts';
@@ -26,6 +26,7 @@ export interface Cluster {
   nodes: Informer<Node>;
   services: Informer<Service>;
   runtimeClasses: Informer<RuntimeClass>;
+  csiDrivers: Informer<CsiDriver>;
   stop(): Promise<void>;
 }
 
@@ -88,8 +89,14 @@ export async function joinCluster(
       { fieldSelector: `metadata.name=${options.nodeName}` },
       { signal },
     ),
-    services: api.informers.informer<Service>(resources.services, {}, { signal, trim: trimService }),
+    // Headless services have no address, so no variables.
+    services: api.informers.informer<Service>(
+      resources.services,
+      { fieldSelector: 'spec.clusterIP!=None' },
+      { signal, trim: trimService },
+    ),
     runtimeClasses: api.informers.informer<RuntimeClass>(resources.runtimeClasses, {}, { signal }),
+    csiDrivers: api.informers.informer<CsiDriver>(resources.csiDrivers, {}, { signal }),
     stop: async () => {
       ended.abort(new Error('the agent stops'));
       api.close();

@@ -49,6 +49,8 @@ export async function runKubelet(options: KubeletOptions): Promise<number> {
       pods: {
         backoffLimits: { initialMs: crashLoop.firstMs, maximumMs: crashLoop.maxMs },
         seccompDefault: options.seccompDefault,
+        singleProcessOomKill: options.singleProcessOomKill,
+        swapBehavior: options.host.swapBehavior,
         verificationPolicy: images.verificationPolicy,
         verificationAllowlist: images.verificationAllowlist,
         maxParallelPulls: images.maxParallelPulls,

@@ -5,6 +5,7 @@ import type { CgroupLayout } from '#cgroups/layout.ts';
 import type { AgentOptions } from '#config/agent-options.ts';
 import { tmpfsKnowsNoswap } from '#volumes/empty-dir.ts';
 import { nodeAddresses } from '#host/addresses.ts';
+import { type SecurityFacts, readSecurityFacts } from '#host/security-facts.ts';
 import { readMachineFacts } from '#host/machine-facts.ts';
 import type { MachineFacts } from '#host/machine-facts.ts';
 
@@ -13,6 +14,7 @@ export interface Machine {
   layout: CgroupLayout;
   resources: NodeResources;
   facts: MachineFacts;
+  security: SecurityFacts;
   addresses: readonly string[];
   /** How many of them this process may use. */
   processors: number;
@@ -22,16 +24,18 @@ export interface Machine {
 
 export async function readMachine(options: AgentOptions): Promise<Machine> {
   const layout = await readCgroupLayout();
-  const [facts, hugePageSizes, swapController, found, tmpfsNoswap] = await Promise.all([
+  const [facts, hugePageSizes, swapController, found, tmpfsNoswap, security] = await Promise.all([
     readMachineFacts(),
     readHugePageSizes(),
     hasSwapController(layout),
     nodeAddresses(),
     tmpfsKnowsNoswap(),
+    readSecurityFacts(),
   ]);
   return {
     layout,
     facts,
+    security,
     resources: {
       cpuCfsQuota: options.cpuCfsQuota,
       cpuCfsQuotaPeriodUs: options.cpuCfsQuotaPeriodMs * 1000,

@@ -21,6 +21,7 @@ export interface NodeAdmissionParts {
   ): void;
   events: PodEvents;
   sysctls: SysctlRules;
+  appArmorTrouble: string | undefined;
 }
 
 /** Judges pods by the node's newest object, and ends others where a critical pod needs their room. */
@@ -32,8 +33,14 @@ export class NodeAdmission implements Admission {
   }
 
   admit(pod: AgentPod, others: readonly AgentPod[]): Verdict {
-    const { events, sysctls } = this.#parts;
-    const { verdict, preempt } = admitPod({ pod, others, node: this.#parts.node(), sysctls });
+    const { events, sysctls, appArmorTrouble } = this.#parts;
+    const { verdict, preempt } = admitPod({
+      pod,
+      others,
+      node: this.#parts.node(),
+      sysctls,
+      appArmorTrouble,
+    });
     for (const other of preempt) {
       events.event(other, 'Warning', 'Preempting', MESSAGE);
       this.#parts.fail(other.metadata.uid, {

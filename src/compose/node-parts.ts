@@ -32,6 +32,8 @@ export interface NodePlan {
   events: NodeEvents;
   cluster?: NodeCluster;
   onNode?: (node: Node | undefined) => void;
+  volumesInUse?: () => readonly string[] | undefined;
+  onVolumesReported?: (names: readonly string[]) => void;
   startedAt: number;
   clock: Clock;
   log: Logger;
@@ -80,12 +82,14 @@ export function composeNode(plan: NodePlan): NodeParts {
         clock,
       }),
       kubernetesVersion,
+      ...(plan.volumesInUse === undefined ? {} : { volumesInUse: plan.volumesInUse }),
       clock,
     },
     ...(plan.cluster === undefined ? {} : { cluster: plan.cluster }),
     ...(plan.onNode === undefined ? {} : { onNode: plan.onNode }),
     events: plan.events,
     onNode: (node) => podCidr.set(node?.spec?.podCIDRs ?? []),
+    ...(plan.onVolumesReported === undefined ? {} : { onVolumesReported: plan.onVolumesReported }),
     startedAt: plan.startedAt,
     clock,
     logger: log.child({ component: 'node' }),

@@ -2,18 +2,22 @@
 import type { AgentOptions } from '#config/agent-options.ts';
 import { PodCgroupManager } from '#cgroups/manager.ts';
 import type { CgroupLimits } from '#cgroups/pod-limits.ts';
+import type { NodeResources } from '#cgroups/compute.ts';
 import { containerResources, overheadResources, sandboxResources } from '#cgroups/compute.ts';
+import type { LinuxResources } from '#cri/types.ts';
 import type { RuntimeConnection } from '#cri/grpc/connect.ts';
-import { listDir, readText, removeOwnTree, ensureDir } from '#host/files.ts';
+import { listDir, removeOwnTree, ensureDir } from '#host/files.ts';
 import { readMounts } from '#host/mounts.ts';
 import { processStats } from '#host/process-stats.ts';
 import type { Admission } from '#kubelet/admission.ts';
+import { matchesTerms } from '#kubelet/admission/node-selector.ts';
 import { EventLog } from '#kubelet/events.ts';
 import { BlockedDirectoryError } from '#kubelet/gc/blocked-directory.ts';
 import { removePodDir } from '#kubelet/gc/pod-directories.ts';
 import { PostStart } from '#kubelet/hooks/post-start.ts';
 import { PreStops } from '#kubelet/hooks/pre-stops.ts';
 import { HookRunner } from '#kubelet/hooks/run-hook.ts';
+import { ManagedHostsFiles } from '#kubelet/hosts-files.ts';
 import { ImageManager } from '#kubelet/images/image-manager.ts';
 import { NodeCredentials, nodeCredentialPaths } from '#kubelet/images/node-credentials.ts';
 import { ObjectPullSecrets } from '#kubelet/images/object-pull-secrets.ts';
@@ -27,6 +31,7 @@ import { TerminationMessageFiles } from '#kubelet/logs/termination-message.ts';
 import { ContainerEnvironment } from '#kubelet/objects/container-environment.ts';
 import { RuntimeHandlers } from '#kubelet/objects/runtime-handlers.ts';
 import { type Paths, podDir, podLogDir } from '#kubelet/paths.ts';
+import { PodDnsSettings } from '#kubelet/pod-dns.ts';
 import { type BackoffLimits, CRASH_BACKOFF } from '#kubelet/pod/crash-backoff.ts';
 import { StepExecutor } from '#kubelet/pod/execute.ts';
 import { allContainers } from '#kubelet/pod/instances.ts';
@@ -40,13 +45,19 @@ import { ContainerStarter } from '#kubelet/pod/start-container.ts';
 import { ContainerCommands } from '#kubelet/probing/container-commands.ts';
 import { ProbeManager } from '#kubelet/probing/probe-manager.ts';
 import type { Clock } from '#lib/clock.ts';
-import type { AgentPod, Event } from '#lib/kube/types.ts';
+import type { AgentPod, Container, Event } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
 import { PriorityGate } from '#lib/priority-gate.ts';
+import type { ClaimSources } from '#volumes/claims/bound-volume.ts';
+import { claimPlugins } from '#volumes/claims/claim-volume.ts';
 import { objectPlugins } from '#volumes/object-volumes.ts';
 import { localPlugins } from '#volumes/plugins.ts';
 import { PodVolumeManager } from '#volumes/pod-volumes.ts';
+import { hostPathKind } from '#volumes/sources/host-path.ts';
+import { LocalKind } from '#volumes/sources/local.ts';
+import { nfsKind } from '#volumes/sources/nfs.ts';
 import { prepareSubPath } from '#volumes/sub-path.ts';
+import { type CsiParts, composeCsi } from './csi-parts.ts';
 import type { Machine } from './machine.ts';
 import { type PodSupplies, composeReferences } from './pod-references.ts';
 
@@ -61,18 +72,23 @@ const execProbesAtOnce = (processors: number): number => Math.max(16, 4 * proces
 
 export interface PodParts {
   workers: PodWorkers;
+  dns: PodDnsSettings;
   images: ImageManager;
   probes: ProbeManager;
   events: EventLog;
   records: RecordStore;
   volumes: PodVolumeManager;
   cgroups: PodCgroupManager;
+  /** undefined without an API server. */
+  csi: CsiParts | undefined;
 }
 
 /** What only the kubelet role's configuration says of pods. */
 export interface PodSettings {
   backoffLimits: BackoffLimits;
   seccompDefault: boolean;
+  singleProcessOomKill: boolean;
+  swapBehavior: 'NoSwap' | 'LimitedSwap';
   verificationPolicy: VerificationPolicyName;
   verificationAllowlist: readonly string[];
   /** undefined: the image manager's own cap. */
@@ -82,6 +98,8 @@ export interface PodSettings {
 export const defaultPodSettings: PodSettings = {
   backoffLimits: CRASH_BACKOFF,
   seccompDefault: false,
+  singleProcessOomKill: false,
+  swapBehavior: 'NoSwap',
   verificationPolicy: 'NeverVerifyPreloadedImages',
   verificationAllowlist: [],
   maxParallelPulls: undefined,
@@ -108,6 +126,11 @@ export interface PodPlan {
 export function composePods(plan: PodPlan): PodParts {
   const { options, settings, machine, driver, nodeAllocatable, paths, clock, log, supplies } = plan;
   const { runtime, images: imageService, version } = plan.connection;
+  const resources: NodeResources = {
+    ...machine.resources,
+    singleProcessOomKill: settings.singleProcessOomKill,
+    swap: { behavior: settings.swapBehavior, capacityBytes: machine.facts.swapBytes },
+  };
   const events = new EventLog(clock, log.child({ component: 'pods' }), options.nodeName, plan.forwardEvent);
   const records = new RecordStore(paths, log);
   const cgroups = new PodCgroupManager({
@@ -124,14 +147,38 @@ export function composePods(plan: PodPlan): PodParts {
     allocatableMemoryBytes: () => machine.resources.memoryCapacityBytes,
     noswap: machine.tmpfsNoswap,
   };
+  const volumeLog = log.child({ component: 'volumes' });
+  const fsGroup = { clock, events };
+  const csi =
+    supplies.storage &&
+    composeCsi({
+      root: paths.root,
+      nodeName: options.nodeName,
+      storage: supplies.storage,
+      tokens,
+      onDue: (uid) => references.changed(uid),
+      ...fsGroup,
+      log,
+    });
   const volumes = new PodVolumeManager({
     root: paths.root,
     plugins: [
       ...localPlugins(memory),
+      ...claimPlugins({
+        root: paths.root,
+        claims: claimSources(supplies),
+        kinds: [
+          ...(csi === undefined ? [] : [csi.kind]),
+          new LocalKind({ root: paths.root, ...fsGroup, logger: volumeLog }),
+          hostPathKind,
+          nfsKind,
+        ],
+      }),
+      ...(csi === undefined ? [] : [csi.plugin]),
       ...objectPlugins({ objects, tokens, allocatable }, { ...memory, clock }),
     ],
     clock,
-    logger: log.child({ component: 'volumes' }),
+    logger: volumeLog,
   });
   const imageLog = log.child({ component: 'images' });
   const images = new ImageManager({
@@ -164,10 +211,13 @@ export function composePods(plan: PodPlan): PodParts {
   const observer = new PodObserver(runtime, (status, count) => messages.read(status, count));
   const gate = new PriorityGate(startsAtOnce(machine.processors));
   const common = { runtime, images, records, events, gate, clock, paths };
+  const resourcesOf = (pod: AgentPod, container: Container): LinuxResources =>
+    containerResources(pod, container, resources);
   const starter = new ContainerStarter({
     ...common,
     messages,
     subPaths: { prepare: (wish) => prepareSubPath(paths.root, wish) },
+    hostsFiles: new ManagedHostsFiles(paths, options.clusterDomain),
     environment: new ContainerEnvironment({
       objects,
       services: supplies.services,
@@ -175,8 +225,19 @@ export function composePods(plan: PodPlan): PodParts {
       hostIps: machine.addresses,
     }),
     hostIps: machine.addresses,
+    clusterDomain: options.clusterDomain,
     seccompDefault: settings.seccompDefault,
-    resourcesOf: (pod, container) => containerResources(pod, container, machine.resources),
+    maskedPaths: machine.security.maskedPaths,
+    resourcesOf,
+  });
+  const dns = new PodDnsSettings({
+    resolvConfPath: options.resolvConf,
+    clusterDns: options.clusterDns,
+    clusterDomain: options.clusterDomain,
+    nodeIps: machine.addresses,
+    expectsClusterDns: supplies.client !== undefined,
+    events,
+    nodeEvents: events.node,
   });
   const commands = new ContainerCommands({
     runtime,
@@ -199,9 +260,10 @@ export function composePods(plan: PodPlan): PodParts {
     ...common,
     references,
     handlers: new RuntimeHandlers(supplies.runtimeClasses),
+    resourcesOf,
     sandboxResourcesOf: (pod) => ({
-      resources: sandboxResources(pod, machine.resources),
-      overhead: overheadResources(pod, machine.resources),
+      resources: sandboxResources(pod, resources),
+      overhead: overheadResources(pod, resources),
     }),
     volumes,
     cgroups,
@@ -210,11 +272,8 @@ export function composePods(plan: PodPlan): PodParts {
     killer,
     postStart: new PostStart({ runner, killer, events, log }),
     observer,
-    dns: async () => ({
-      resolvConf: options.resolvConf === undefined ? undefined : ((await readText(options.resolvConf)) ?? ''),
-      clusterDns: options.clusterDns,
-      clusterDomain: options.clusterDomain,
-    }),
+    dns,
+    clusterDomain: options.clusterDomain,
   });
   const worker = new PodWorker({
     observer,
@@ -242,8 +301,11 @@ export function composePods(plan: PodPlan): PodParts {
     logFloor: (pod) => logFloor(paths, pod),
   });
   references.onDirty((uid) => (uid === undefined ? workers.markAllDirty() : workers.markDirty(uid)));
-  return { workers, images, probes, events, records, volumes, cgroups };
+  return { workers, dns, images, probes, events, records, volumes, cgroups, csi };
 }
+
+const claimSources = ({ storage }: PodSupplies): ClaimSources | undefined =>
+  storage && { client: storage.client, matchesNode: (terms) => matchesTerms(terms, storage.node()) };
 
 function podDirectories(paths: Paths, volumes: PodVolumeManager): PodDirectories {
   return {

@@ -5,9 +5,10 @@ import { PodReferences } from '#kubelet/objects/pod-references.ts';
 import type { PodObjects, RuntimeClassLister, ServiceLister } from '#kubelet/objects/ports.ts';
 import { TokenManager } from '#kubelet/objects/token-manager.ts';
 import type { Clock } from '#lib/clock.ts';
-import type { KubeClient } from '#lib/kube/client.ts';
+import type { Informer, KubeClient } from '#lib/kube/client.ts';
 import { Quantity } from '#lib/kube/quantity.ts';
 import type { ResourceAmounts } from '#lib/kube/resources.ts';
+import type { CsiDriver, Node } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
 import type { Machine } from './machine.ts';
 
@@ -18,8 +19,19 @@ export interface PodSupplies {
   runtimeClasses?: RuntimeClassLister;
   /** For tokens of service accounts. */
   client?: Pick<KubeClient, 'create'>;
+  /** For claims and what is behind them. */
+  storage?: StorageSupplies;
   /** What pods may use of this node; all that the machine has unless given. */
   allocatable?: () => ResourceAmounts;
+}
+
+export interface StorageSupplies {
+  client: Pick<KubeClient, 'get' | 'replace' | 'patch'>;
+  node(): Node;
+  /** All CSIDriver objects. */
+  csiDrivers: Pick<Informer<CsiDriver>, 'hasSynced' | 'synced' | 'get'>;
+  /** What volumes are in use has changed: the node's status says so. */
+  onInUse(): void;
 }
 
 /** For an agent without an API server: whatever needs one is refused by name. */

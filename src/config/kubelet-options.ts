@@ -84,6 +84,8 @@ export interface KubeletOptions extends AgentOptions {
   shutdown: ShutdownOptions;
   crashLoop: CrashLoopOptions;
   seccompDefault: boolean;
+  /** On cgroup v2: whether a container out of memory loses one process only. */
+  singleProcessOomKill: boolean;
   allowedUnsafeSysctls: readonly string[];
   /** Processes of a pod; below 0: no limit of its own. */
   podPidsLimit: number;
@@ -187,6 +189,7 @@ function optionsOf(
     },
     shutdown: shutdownOptions(settings),
     crashLoop: crashLoopOptions(settings, gates),
+    singleProcessOomKill: settings.has('singleProcessOOMKill') && settings.bool('singleProcessOOMKill'),
     seccompDefault: settings.bool('seccompDefault'),
     allowedUnsafeSysctls: settings.list('allowedUnsafeSysctls'),
     podPidsLimit: settings.number('podPidsLimit'),

@@ -37,14 +37,23 @@ export async function stampOf(path: string): Promise<FileStamp | undefined> {
   }
 }
 
-/**
- * A plain file's text and the stamp of what was read. Never waits for a writer, whatever kind of file the path
- * leads to, and never holds more than `maxBytes`. Rejects with BoundedReadError or the system's error.
- */
+/** As `readBoundedBytes`, of a file of UTF-8 text. */
 export async function readBounded(
   path: string,
   maxBytes: number,
 ): Promise<{ text: string; stamp: FileStamp }> {
+  const { bytes, stamp } = await readBoundedBytes(path, maxBytes);
+  return { text: decodeUtf8(bytes), stamp };
+}
+
+/**
+ * What a plain file holds and the stamp of what was read. Never waits for a writer, whatever kind of file the path
+ * leads to, and never holds more than `maxBytes`. Rejects with BoundedReadError or the system's error.
+ */
+export async function readBoundedBytes(
+  path: string,
+  maxBytes: number,
+): Promise<{ bytes: Buffer; stamp: FileStamp }> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stamp = toStamp(await file.stat({ bigint: true }));
@@ -58,7 +67,7 @@ export async function readBounded(
       if (bytesRead === 0 || length === buffer.length) break;
     }
     if (length > stamp.size) throw new BoundedReadError('grew while it was read');
-    return { text: decodeUtf8(buffer.subarray(0, length)), stamp };
+    return { bytes: buffer.subarray(0, length), stamp };
   } finally {
     await file.close();
   }

@@ -90,12 +90,11 @@ export async function removeEmptyDir(path: string): Promise<boolean> {
  */
 export const removeOwnTree = (path: string): Promise<void> => rm(path, { recursive: true, force: true });
 
-/** Points the link `path` at `target`, replacing an older link. */
+/** Points the link `path` at `target`, replacing an older link. Without a draft, which a kill would leave behind. */
 export async function replaceLink(target: string, path: string): Promise<void> {
-  const draft = join(dirname(path), `.${basename(path).slice(0, 200)}.${process.pid}.new`);
-  await orUndefined(unlink(draft));
-  await symlink(target, draft);
-  await rename(draft, path);
+  if ((await linkTarget(path)) === target) return;
+  await removeFile(path);
+  await symlink(target, path);
 }
 
 /** Where a link points, or undefined where there is no link. */

@@ -93,9 +93,28 @@ export async function mountTmpfs(
   await run('mount', ['-n', '-t', 'tmpfs', ...words, '--', 'tmpfs', path], limits);
 }
 
-/** Makes `source` visible at `target` too, without what is mounted below it. */
-export async function bindMount(source: string, target: string, limits: MountOptions = {}): Promise<void> {
-  await run('mount', ['-n', '--no-canonicalize', '--bind', '--', source, target], limits);
+/**
+ * Makes `source` visible at `target` too, without what is mounted below it. `options` (`ro`) are set by a second system
+ * call: whoever is killed in between leaves the mount without them.
+ */
+export async function bindMount(
+  source: string,
+  target: string,
+  limits: MountOptions & { options?: readonly string[] } = {},
+): Promise<void> {
+  const { options = [], ...rest } = limits;
+  const words = options.length === 0 ? [] : ['-o', options.join(',')];
+  await run('mount', ['-n', '--no-canonicalize', '--bind', ...words, '--', source, target], rest);
+}
+
+/** Mounts `source` (a device, `HOST:/PATH`) of the file system `type` on the folder `target`. */
+export async function mountFileSystem(
+  mount: { type: string; source: string; target: string; options: readonly string[] },
+  limits: MountOptions = {},
+): Promise<void> {
+  const { type, source, target, options } = mount;
+  const words = options.length === 0 ? [] : ['-o', options.join(',')];
+  await run('mount', ['-n', '-t', type, ...words, '--', source, target], limits);
 }
 
 /**

@@ -130,6 +130,7 @@ export class EventLog implements PodEvents {
 }
 
 function containerField(pod: AgentPod, container: string): string {
-  const init = pod.spec.initContainers?.some(({ name }) => name === container) === true;
-  return `spec.${init ? 'initContainers' : 'containers'}{${container}}`;
+  const lists = ['initContainers', 'ephemeralContainers'] as const;
+  const list = lists.find((each) => pod.spec[each]?.some(({ name }) => name === container) === true);
+  return `spec.${list ?? 'containers'}{${container}}`;
 }

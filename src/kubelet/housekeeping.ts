@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { RuntimeService } from '#cri/runtime.ts';
 import { type Clock, type Timer, sleep } from '#lib/clock.ts';
+import type { AgentPod } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
 import type { GarbageCollector } from './gc/garbage-collector.ts';
 import type { PodWorkers } from './pod/pod-workers.ts';
@@ -32,6 +34,7 @@ const ORPHAN_GRACE_SECONDS = 1;
 export class Housekeeping {
   readonly #parts: HousekeepingParts;
   readonly #stopping = new AbortController();
+  #wanted: { uids: ReadonlySet<string>; complete: readonly boolean[] } | undefined;
   #timer: Timer | undefined;
   #due = Infinity;
   #running: Promise<void> | undefined;
@@ -43,6 +46,17 @@ export class Housekeeping {
 
   start(): void {
     this.#at(0);
+  }
+
+  /** Takes what the sources want: where that is other pods than before, something may be there to end. */
+  setWanted(pods: readonly AgentPod[]): void {
+    const now = {
+      uids: new Set(pods.map((pod) => pod.metadata.uid)),
+      complete: [this.#parts.isComplete(undefined), this.#parts.isComplete('file')],
+    };
+    const isNews = !isDeepStrictEqual(now, this.#wanted);
+    this.#wanted = now;
+    if (isNews) this.lookSoon();
   }
 
   /** Something of a pod that no worker knows was seen. */
@@ -96,7 +110,7 @@ export class Housekeeping {
   async #look(): Promise<void> {
     const { runtime, records, workers, collector, clock } = this.#parts;
     const { signal } = this.#stopping;
-    const found = await findPods(runtime, records, signal);
+    const found = await findPods(runtime, records, signal, (uid) => workers.has(uid));
     workers.retainEarlier(found);
     for (const each of found.values()) this.#endUnwanted(each);
     if (!this.#parts.isComplete(undefined)) return;

@@ -25,6 +25,11 @@ export const podVolumeDir = (paths: Paths, uid: string, plugin: string, volume: 
 export const podContainerDir = (paths: Paths, uid: string, container: string): string =>
   join(podDir(paths, uid), 'containers', safeSegment(container, 'container name'));
 
+/** The pod's /etc/hosts, in its directory. */
+export const ETC_HOSTS = 'etc-hosts';
+
+export const etcHostsPath = (paths: Paths, uid: string): string => join(podDir(paths, uid), ETC_HOSTS);
+
 export interface PodIdentity {
   namespace: string;
   name: string;

@@ -65,6 +65,7 @@ function instanceOf(context: PodContext, view: ContainerView, previous: boolean)
   const waiting = [
     ...(context.status?.initContainerStatuses ?? []),
     ...(context.status?.containerStatuses ?? []),
+    ...(context.status?.ephemeralContainerStatuses ?? []),
   ].find((status) => status.name === container)?.state?.waiting;
   if (previous) {
     // While a container waits to be started again, its newest instance is the previous one.

@@ -26,10 +26,12 @@ export interface FoundPod {
   record: PodRecord | undefined;
 }
 
+/** `isKnown`: of which pods the records aren't wanted; reading them all would cost most of a look. */
 export async function findPods(
   runtime: RuntimeService,
   records: RecordStore,
   signal: AbortSignal,
+  isKnown: (uid: string) => boolean = () => false,
 ): Promise<Map<string, FoundPod>> {
   const [sandboxes, containers, uids] = await Promise.all([
     runtime.listPodSandbox(undefined, { signal }),
@@ -63,6 +65,10 @@ export async function findPods(
     if (container !== undefined && hash !== undefined) pod.hashes.set(container, hash);
   }
   for (const uid of uids) {
+    if (isKnown(uid)) {
+      at(uid);
+      continue;
+    }
     const record = await records.read(uid);
     // A directory without a record and without anything in the runtime is the garbage collector's.
     if (record === undefined && !found.has(uid)) continue;

@@ -209,10 +209,22 @@ describe('hostPath', () => {
 
 describe('the manager', () => {
   test('a kind that isn’t supported is named, with those that are', async () => {
-    const error = await refusal(podWith([{ name: 'web', nfs: { server: 's', path: '/' } }]));
+    const error = await refusal(podWith([{ name: 'web', future: {} } as Volume]));
     expect(error.message).toBe(
-      'volume "web": kind nfs is not supported here; supported are emptyDir, hostPath',
+      'volume "web": kind future is not supported here; supported are emptyDir, hostPath, nfs',
     );
+    expect(isRetryable(error)).toBe(false);
+  });
+
+  test.each<[Partial<Volume>, string]>([
+    [{ gitRepo: { repository: 'r' } }, 'git-repo volume plugin has been disabled'],
+    [{ iscsi: { iqn: '', lun: 0, targetPortal: '' } }, 'use a CSI driver for iSCSI'],
+    [{ cephfs: { monitors: [] } }, 'no volume plugin matched: kind cephfs was removed'],
+    [{ awsElasticBlockStore: { volumeID: 'vol-1' } }, 'is served by the CSI driver ebs.csi.aws.com'],
+  ])('%j is refused in words of its own', async (source, words) => {
+    const error = await refusal(podWith([{ name: 'v', ...source }]));
+    expect(error.problem).toContain(words);
+    expect(isRetryable(error)).toBe(false);
   });
 
   test('two sources, and a mount of a volume that doesn’t exist', async () => {

@@ -12,6 +12,7 @@ import type { Logger } from '#lib/logger.ts';
 import { safeSegment } from '#lib/path-segment.ts';
 import { VolumeError } from './errors.ts';
 import type { HostVolume, VolumePlugin } from './plugin.ts';
+import { refusalOf } from './refused-kinds.ts';
 
 export interface PodVolumeManagerOptions {
   /** The agent's root folder, `/var/lib/kubelet`. */
@@ -64,7 +65,9 @@ export class PodVolumeManager {
     const names = mountedNames(pod);
     let failure: unknown;
     for (const volume of pod.spec.volumes ?? []) {
-      if (!names.has(volume.name) || this.#pluginOf(volume).refreshes !== true) continue;
+      const plugin = this.#pluginOf(volume);
+      if (!names.has(volume.name) || plugin.refreshes !== true) continue;
+      if (plugin.isDue?.(pod.metadata.uid, volume) === false) continue;
       signal.throwIfAborted();
       try {
         await this.#setUpOne(pod, volume, signal);
@@ -87,7 +90,14 @@ export class PodVolumeManager {
         safeSegment(volume.name, 'volume name'),
       );
     try {
-      return await plugin.setUp({ pod, volume, folder: at('volumes'), metaFolder: at('plugins'), signal });
+      return await plugin.setUp({
+        pod,
+        volume,
+        folder: at('volumes'),
+        metaFolder: at('plugins'),
+        podFolder: this.#podFolder(uid),
+        signal,
+      });
     } catch (cause) {
       if (cause instanceof VolumeError || signal.aborted) throw cause;
       throw new VolumeError(volume.name, `${plugin.kind}: ${describeError(cause)}`, { cause });
@@ -107,7 +117,8 @@ export class PodVolumeManager {
       });
     }
     if (plugin === undefined) {
-      const known = this.#plugins.map((each) => each.kind).join(', ');
+      const served = this.#plugins.map((each) => each.kind).filter((each) => refusalOf(each) === undefined);
+      const known = served.join(', ');
       throw new VolumeError(volume.name, `kind ${kind} is not supported here; supported are ${known}`, {
         retryable: false,
       });
@@ -126,6 +137,7 @@ export class PodVolumeManager {
   async tearDown(uid: string, signal: AbortSignal): Promise<void> {
     const pod = this.#podFolder(uid);
     const folders = ['volumes', 'volume-subpaths', 'volumeDevices', 'plugins'].map((name) => join(pod, name));
+    for (const plugin of this.#plugins) await plugin.beforeTearDown?.({ uid, folder: pod, signal });
     await this.#unmountBelow(folders, signal);
     const [volumes = '', subPaths = '', devices = '', plugins = ''] = folders;
 
@@ -148,6 +160,7 @@ export class PodVolumeManager {
       this.#logger.warn({ uid, blocked }, 'a pod’s volumes can’t be removed');
       throw new VolumeError(volumeOf(first.path), `${first.path} can't be removed: ${wordsFor(first.code)}`);
     }
+    for (const plugin of this.#plugins) plugin.afterTearDown?.(uid);
   }
 
   /** Unmounts in rounds, because what is in the way may only just be ending. */

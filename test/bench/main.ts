@@ -1,17 +1,20 @@
 /**
- * `node test/bench/main.ts pods [--containerd MAJOR.MINOR]… [--pods N] [--runs N]`: measures the agent against the
- * bare calls it is made of, once a containerd, each in a test bed of its own (scripts/isolate). docs/benchmarks.md
+ * `node test/bench/main.ts pods|cluster [--containerd MAJOR.MINOR]… [--pods N] [--runs N]`: measures the agent against
+ * the bare calls it is made of, once a containerd, each in a test bed of its own (scripts/isolate). docs/benchmarks.md
  * says what the figures mean.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { isolate } from '../../scripts/isolate/isolate.ts';
 import { findContainerds, wanted } from '../bed/versions.ts';
+import { findAssets } from '../control-plane/real/assets.ts';
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-const usage = `usage: npm run bench -- pods [--containerd MAJOR.MINOR]... [--pods N] [--runs N] [--idle SECONDS]
+const usage = `usage: npm run bench -- pods|cluster [--containerd MAJOR.MINOR]... [--pods N] [--runs N] [--idle SECONDS]
   pods               static pods on containerd: how long they take to start and end, and what the agent costs
+  cluster            pods of an API server: the real one where KUBEBUILDER_ASSETS names its programs, otherwise a fake;
+                     kubelet beside nodelet where NODELET_BENCH_KUBELET names its program
   --containerd V     a version that test/setup.sh has found; repeatable. Without it: the distribution's
   --pods N           how many pods come at once (50)
   --runs N           how often everything is repeated; the table shows medians (3)
@@ -35,13 +38,16 @@ async function main(): Promise<number> {
       program: { type: 'string' },
     },
   });
-  if (positionals.length !== 1 || positionals[0] !== 'pods') {
+  const [what] = positionals;
+  if (positionals.length !== 1 || (what !== 'pods' && what !== 'cluster')) {
     say(usage);
     return 2;
   }
   const sizes = ['pods', 'runs', 'idle'] as const;
   const args = sizes.map((name) => wholeNumber(name, values[name]));
-  const inside = fileURLToPath(new URL('pods/run.ts', import.meta.url));
+  const inside = fileURLToPath(new URL(`${what}/run.ts`, import.meta.url));
+  const assets = await findAssets();
+  if (what === 'cluster' && typeof assets === 'string') say(`the fake control plane, because ${assets}`);
   let worst = 0;
   for (const version of wanted(await findContainerds(), values.containerd ?? ['1.6'])) {
     if (version.binary === undefined) {
@@ -53,9 +59,10 @@ async function main(): Promise<number> {
       NODELET_TEST_BED: '1',
       NODELET_TEST_CONTAINERD: version.binary,
       TMPDIR: '/run/bed/tmp',
+      NODELET_TEST_CONTROL_PLANE: typeof assets === 'string' ? 'fake' : 'real',
       ...(values.program === undefined ? {} : { NODELET_TEST_PROGRAM: values.program }),
     };
-    say(`\n== pods, containerd ${version.version}`);
+    say(`\n== ${what}, containerd ${version.version}`);
     const run = await isolate('nodelet-bench', [process.execPath, inside, ...args], env);
     const stop = (): void => run.kill();
     process.once('SIGINT', stop).once('SIGTERM', stop);

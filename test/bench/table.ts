@@ -10,6 +10,9 @@ export interface Row {
   figure?: number;
   /** What the budget is counted in; `×` unless given. */
   unit?: string;
+  /** The same by kubelet in the same run, and what nodelet's is to it. */
+  kubelet?: string;
+  ofKubelet?: number;
 }
 
 const verdict = ({ ratio, figure, budget }: Row): string => {
@@ -18,8 +21,9 @@ const verdict = ({ ratio, figure, budget }: Row): string => {
   return measured <= budget ? 'met' : 'missed';
 };
 
-/** A table of Markdown, so that it can be pasted as it is. */
+/** A table of Markdown, so that it can be pasted as it is; kubelet has columns where there is something in them. */
 export function renderTable(rows: readonly Row[]): string {
+  const hasKubelet = rows.some(({ kubelet }) => kubelet !== undefined);
   const cells = rows.map((row) => [
     row.what,
     row.value,
@@ -27,8 +31,12 @@ export function renderTable(rows: readonly Row[]): string {
     row.ratio === undefined ? '' : `${row.ratio.toFixed(2)} ×`,
     row.budget === undefined ? '' : `≤ ${row.budget} ${row.unit ?? '×'}`,
     verdict(row),
+    ...(hasKubelet
+      ? [row.kubelet ?? '', row.ofKubelet === undefined ? '' : `${row.ofKubelet.toFixed(2)} ×`]
+      : []),
   ]);
   const head = ['what', 'nodelet', 'bare CRI calls', 'ratio', 'budget', ''];
+  if (hasKubelet) head.push('kubelet', 'nodelet to kubelet');
   const widths = head.map((title, column) =>
     Math.max(3, title.length, ...cells.map((line) => (line[column] ?? '').length)),
   );

@@ -52,6 +52,13 @@ export class Identities {
     return kubeconfig(this.url, this.ca, { token: `${bootstrapToken.id}.${bootstrapToken.secret}` });
   }
 
+  /** The admin's, by another address of the server. */
+  protected clientAt(url: string): TestClient {
+    const client = new TestClient(url, this.ca, this.#admin);
+    this.#clients.push(client);
+    return client;
+  }
+
   protected closeClients(): void {
     for (const client of this.#clients) client.close();
   }

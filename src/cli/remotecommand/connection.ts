@@ -119,6 +119,11 @@ export class SpdyConnection {
     return this.#problem;
   }
 
+  /** Whether nothing is read just now, because somebody is slow to take what came. */
+  get isHeld(): boolean {
+    return this.#held.size > 0;
+  }
+
   /** Opens a stream whose incoming data goes to `sink`; one call at a time. */
   async open(headers: Readonly<Record<string, string>>, sink?: Writable): Promise<SpdyStream> {
     const id = this.#nextId;

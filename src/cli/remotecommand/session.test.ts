@@ -18,17 +18,12 @@ class Sink extends Writable {
   }
 }
 
-function start(given: Partial<SessionStreams> = {}) {
+function start(given: Partial<SessionStreams> = {}, statusMs = 50) {
   const server = new FakeServer();
   const stdout = new Sink();
   const stderr = new Sink();
-  const outcome = runSession(server.client, Buffer.alloc(0), {
-    stdin: undefined,
-    stdout,
-    stderr,
-    terminal: undefined,
-    ...given,
-  });
+  const streams = { stdin: undefined, stdout, stderr, terminal: undefined, ...given };
+  const outcome = runSession(server.client, Buffer.alloc(0), streams, { statusMs });
   outcome.catch(() => undefined);
   /** Waits until the server has answered as many streams. */
   const opened = async (count: number): Promise<string[]> => {
@@ -114,6 +109,43 @@ describe('runSession', () => {
     server.finish(exit(2));
     expect(await outcome).toMatchObject({ exitCode: 2 });
     expect(stdin.listenerCount('data')).toBe(0);
+  });
+
+  test('a status that does not follow the outputs’ end is not waited for for ever, where there is input', async () => {
+    const { server, outcome, opened } = start({ stdin: new PassThrough() });
+    await opened(4);
+    server.send('stdout', '', true);
+    server.send('stderr', '', true);
+    await expect(outcome).rejects.toThrow('does not tell how it ended');
+    expect(server.client.writableEnded).toBe(true);
+  });
+
+  test('a status that waits behind a slow reader is waited for', async () => {
+    const waiting: (() => void)[] = [];
+    const stdout = new Writable({
+      highWaterMark: 1,
+      write: (_chunk, _encoding, done) => void waiting.push(done),
+    });
+    const { server, outcome, opened } = start({ stdin: new PassThrough(), stdout, stderr: undefined });
+    await opened(3);
+    server.send('stdout', 'read by nobody for a while', true);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    server.finish(exit(4));
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    for (const done of waiting) done();
+    expect(await outcome).toMatchObject({ exitCode: 4 });
+  });
+
+  test('a status may come late where there is no input, or while an output is open', async () => {
+    const [without, open] = [start(), start({ stdin: new PassThrough() })];
+    await without.opened(3);
+    await open.opened(4);
+    for (const { server } of [without, open]) server.send('stdout', '', true);
+    without.server.send('stderr', '', true);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    for (const { server } of [without, open]) server.finish(exit(4));
+    expect(await without.outcome).toMatchObject({ exitCode: 4 });
+    expect(await open.outcome).toMatchObject({ exitCode: 4 });
   });
 
   test('terminal sizes go out as they change', async () => {

@@ -23,6 +23,12 @@ const maxStatusBytes = 64 * 1024;
 /** The server accepts streams at once; it gives up itself after 30 s. */
 const acceptMs = 30_000;
 
+/**
+ * How long after the outputs' end the status may take. containerd tells none until all of the input has been read, and
+ * of a command that has ended nobody reads it any more.
+ */
+const statusMs = 10_000;
+
 function statusSink(): { sink: Writable; text(): string } {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -68,7 +74,12 @@ function pump(stdin: Readable, stream: SpdyStream): () => void {
  * Runs one exec session (protocol v4.channel.k8s.io) over an upgraded connection to its end. Rejects with SpdyError
  * where the end of the command stays unknown.
  */
-export async function runSession(socket: Duplex, head: Buffer, streams: SessionStreams): Promise<Outcome> {
+export async function runSession(
+  socket: Duplex,
+  head: Buffer,
+  streams: SessionStreams,
+  limits: { statusMs: number } = { statusMs },
+): Promise<Outcome> {
   const connection = new SpdyConnection(socket, head);
   const cleanUp: (() => void)[] = [];
   try {
@@ -76,14 +87,16 @@ export async function runSession(socket: Duplex, head: Buffer, streams: SessionS
     const open = (streamtype: string, sink?: Writable): Promise<SpdyStream> =>
       connection.open({ streamtype }, sink);
     const error = await open('error', status.sink);
-    const outputs = [error];
+    const outputs: SpdyStream[] = [];
     const stdin = streams.stdin && (await open('stdin'));
     outputs.push(await open('stdout', streams.stdout));
     if (streams.stderr !== undefined) outputs.push(await open('stderr', streams.stderr));
     const resize = streams.terminal && (await open('resize'));
 
-    const all = [...outputs, ...(stdin ? [stdin] : []), ...(resize ? [resize] : [])];
-    await inTime(Promise.all(all.map((stream) => stream.accepted)));
+    const all = [error, ...outputs, ...(stdin ? [stdin] : []), ...(resize ? [resize] : [])];
+    const accepted = Promise.all(all.map((stream) => stream.accepted));
+    await inTime(accepted, acceptMs, 'the runtime did not accept the session');
+    const isHeld = (): boolean => connection.isHeld;
     if (resize !== undefined && streams.terminal !== undefined) {
       const send = ({ columns, rows }: TerminalSize): void =>
         void resize.write(Buffer.from(`${JSON.stringify({ Width: columns, Height: rows })}\n`));
@@ -91,6 +104,8 @@ export async function runSession(socket: Duplex, head: Buffer, streams: SessionS
     }
     if (stdin !== undefined && streams.stdin !== undefined) cleanUp.push(pump(streams.stdin, stdin));
     await Promise.all(outputs.map((stream) => stream.ended));
+    const problem = 'the command has closed its outputs, and the runtime does not tell how it ended';
+    await (stdin === undefined ? error.ended : inTime(error.ended, limits.statusMs, problem, isHeld));
     return outcomeOf(status.text());
   } catch (thrown) {
     if (connection.problem === undefined) throw thrown;
@@ -101,13 +116,22 @@ export async function runSession(socket: Duplex, head: Buffer, streams: SessionS
   }
 }
 
-async function inTime(accepted: Promise<unknown>): Promise<void> {
+/** Rejects with SpdyError once `ms` have passed, not counting while `isHeld`. */
+async function inTime(
+  work: Promise<unknown>,
+  ms: number,
+  problem: string,
+  isHeld: () => boolean = () => false,
+): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new SpdyError('the runtime did not accept the session')), acceptMs);
+    const arm = (): void => {
+      timer = setTimeout(() => (isHeld() ? arm() : reject(new SpdyError(problem))), ms);
+    };
+    arm();
   });
   try {
-    await Promise.race([accepted, late]);
+    await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
   }

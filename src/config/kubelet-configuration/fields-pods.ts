@@ -70,6 +70,7 @@ export const podFields = [
       'RuntimeDefault as the default seccomp profile.',
       { flag: 'seccomp-default' },
     ],
+    ['singleProcessOOMKill', 'bool', undefined, 'Kill one process, not the container, at its memory limit.'],
     [
       'crashLoopBackOff.maxContainerRestartPeriod',
       'duration',
@@ -149,7 +150,6 @@ export const podFields = [
       'Account for and limit local storage.',
       { flag: 'local-storage-capacity-isolation' },
     ],
-    ['singleProcessOOMKill', 'bool', undefined, 'Kill one process, not the container, at its memory limit.'],
     [
       'userNamespaces.idsPerPod',
       'int',

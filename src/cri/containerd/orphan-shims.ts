@@ -27,8 +27,9 @@ export interface ShimProcesses {
 }
 
 const INTERVAL_MS = 60_000;
-/** After something has changed, and between the two looks that have to agree. */
+/** Between the two looks that have to agree, and after something has changed: a look reads of every process. */
 const SOON_MS = 2000;
+const HINTED_MS = 6000;
 const END_GRACE_MS = 3000;
 
 /**
@@ -73,7 +74,8 @@ export class OrphanShims {
         // containerd may be away; the next look is as good.
         if (!signal.aborted) this.#options.log.debug({ err: error }, 'shims could not be looked at');
       }
-      await this.#pause(suspects.size > 0 || this.#hinted ? SOON_MS : INTERVAL_MS, signal);
+      const pause = this.#hinted ? HINTED_MS : INTERVAL_MS;
+      await this.#pause(suspects.size > 0 ? SOON_MS : pause, signal);
     }
   }
 
@@ -131,7 +133,7 @@ export class OrphanShims {
       this.#hurry = () => {
         this.#hurry = () => undefined;
         timer.cancel();
-        timer = clock.after(Math.min(ms, SOON_MS), end);
+        timer = clock.after(Math.min(ms, HINTED_MS), end);
       };
     });
   }

@@ -266,3 +266,37 @@ test('without a Node object only what needs none is checked', () => {
   expect(verdictOf(asking('pod', { cpu: '99' }), [], 'unknown')).toEqual({ admitted: true });
   expect(verdictOf(asking('pod', {}, { os: { name: 'windows' } }), [], 'unknown').admitted).toBe(false);
 });
+
+describe('AppArmor', () => {
+  const confined = (): AgentPod => {
+    const pod = asking('pod', {});
+    return {
+      ...pod,
+      spec: { ...pod.spec, securityContext: { appArmorProfile: { type: 'RuntimeDefault' } } },
+    };
+  };
+  const judged = (pod: AgentPod, appArmorTrouble: string | undefined) =>
+    admitPod({ pod, others: [], node: node(), sysctls, appArmorTrouble }).verdict;
+
+  test('a pod that asks for a profile runs only where profiles are enforced', () => {
+    expect(judged(confined(), 'AppArmor is not enabled on the host')).toEqual({
+      admitted: false,
+      reason: 'AppArmor',
+      message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host',
+    });
+    expect(judged(confined(), undefined)).toEqual({ admitted: true });
+    expect(judged(asking('pod', {}), 'not enabled')).toEqual({ admitted: true });
+  });
+});
+
+test('a pod whose containers are all to restart together is refused: the node doesn’t declare that feature', () => {
+  const pod = makePod('pod', {
+    containers: [
+      {
+        restartPolicy: 'Never',
+        restartPolicyRules: [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [1] } }],
+      },
+    ],
+  });
+  expect(verdictOf(pod)).toMatchObject({ admitted: false, reason: 'PodFeatureUnsupported' });
+});

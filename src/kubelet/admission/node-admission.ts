@@ -1,6 +1,7 @@
 /** Whether the node takes a pod on: asked once, before the pod's first container. */
 import { isCriticalPod } from '#cgroups/critical.ts';
 import type { AgentPod, Node } from '#lib/kube/types.ts';
+import { needsAppArmor } from '../spec/profiles.ts';
 import { hasPortConflict } from './host-ports.ts';
 import { matchesNodeSelector } from './node-selector.ts';
 import { podsToPreempt } from './preemption.ts';
@@ -18,6 +19,8 @@ export interface AdmissionInput {
   /** The newest Node object; undefined where none is known: then only what needs no node is checked. */
   node: Node | undefined;
   sysctls: SysctlRules;
+  /** What keeps AppArmor from being enforced here; undefined where it is. */
+  appArmorTrouble?: string | undefined;
 }
 
 /** The verdict, with the pods that have to end first so that a critical pod fits. */
@@ -39,6 +42,9 @@ export function admitPod(input: AdmissionInput): Admission {
   const { pod, others, node, sysctls } = input;
   const sysctlTrouble = sysctls.trouble(pod);
   if (sysctlTrouble !== undefined) return plain(rejected('SysctlForbidden', sysctlTrouble));
+  if (input.appArmorTrouble !== undefined && needsAppArmor(pod)) {
+    return plain(rejected('AppArmor', `Cannot enforce AppArmor: ${input.appArmorTrouble}`));
+  }
   const hopeless = neverFits(pod, node);
   if (hopeless !== undefined) return plain(hopeless);
   if (node === undefined) return plain(ADMITTED);
@@ -79,6 +85,15 @@ function neverFits({ metadata, spec }: AgentPod, node: Node | undefined): Reject
     return rejected(
       'SupplementalGroupsPolicyNotSupported',
       'SupplementalGroupsPolicy=Strict is not supported in this node',
+    );
+  }
+  const rules = [...spec.containers, ...(spec.initContainers ?? [])].flatMap(
+    ({ restartPolicyRules = [] }) => restartPolicyRules,
+  );
+  if (rules.some(({ action }) => action === 'RestartAllContainers')) {
+    return rejected(
+      'PodFeatureUnsupported',
+      'Pod requires node features that are not available: RestartAllContainersOnContainerExits',
     );
   }
   if ((spec.resourceClaims?.length ?? 0) > 0) {

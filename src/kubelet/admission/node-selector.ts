@@ -14,6 +14,10 @@ export function matchesNodeSelector({ spec }: AgentPod, node: Node): boolean {
   return required === undefined || required.nodeSelectorTerms.some((term) => matchesTerm(term, node));
 }
 
+/** Whether the node is one that a PersistentVolume's `nodeAffinity.required` names. */
+export const matchesTerms = (terms: readonly Term[], node: Node): boolean =>
+  terms.some((term) => matchesTerm(term, node));
+
 /** A term without requirements selects nothing. */
 function matchesTerm(term: Term, node: Node): boolean {
   const { matchExpressions = [], matchFields = [] } = term;

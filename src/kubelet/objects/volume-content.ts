@@ -9,7 +9,8 @@ type Item = NonNullable<NonNullable<Volume['downwardAPI']>['items']>[number];
  */
 export function shownContent(pod: AgentPod): string | undefined {
   const volumes = (pod.spec.volumes ?? []).filter(
-    ({ configMap, secret, downwardAPI, projected }) => configMap ?? secret ?? downwardAPI ?? projected,
+    ({ configMap, secret, downwardAPI, projected, persistentVolumeClaim, ephemeral, csi }) =>
+      configMap ?? secret ?? downwardAPI ?? projected ?? persistentVolumeClaim ?? ephemeral ?? csi,
   );
   if (volumes.length === 0) return undefined;
   const items = volumes.flatMap(itemsOf);

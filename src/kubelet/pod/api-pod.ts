@@ -54,6 +54,10 @@ export function asksForLook(before: AgentPod, now: AgentPod): boolean {
   );
 }
 
+/** A new ephemeral container may be the first to mount one of the pod's volumes. */
+export const mayMountMore = (before: AgentPod, now: AgentPod): boolean =>
+  !isDeepStrictEqual(before.spec.ephemeralContainers, now.spec.ephemeralContainers);
+
 /** The conditions that others keep and the agent's condition Ready depends on. */
 function gateConditions(pod: AgentPod): unknown {
   const gates = new Set(pod.spec.readinessGates?.map((gate) => gate.conditionType));

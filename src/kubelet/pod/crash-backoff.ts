@@ -15,9 +15,14 @@ const RESET_AFTER_MS = 600_000;
 const expired = (backoff: CrashBackoff, finishedAt: number): boolean =>
   finishedAt - backoff.steppedAt > RESET_AFTER_MS;
 
-/** Wall time before which the container must not start again; 0 where it may at once. */
-export function notBefore(backoff: CrashBackoff | undefined, ended: Instance): number {
+/** An end that lies further ahead than this: the wall clock was set back since. */
+const CLOCK_JUMP_MS = 60_000;
+
+/** Wall time before which the container must not start again; 0 where it may at once. `now`: wall time. */
+export function notBefore(backoff: CrashBackoff | undefined, ended: Instance, now: number): number {
   if (backoff === undefined || expired(backoff, ended.finishedAt)) return 0;
+  // How long ago it ended can't be told any more. One start too early does less harm than hours without any.
+  if (ended.finishedAt > now + CLOCK_JUMP_MS) return 0;
   return ended.finishedAt + backoff.delayMs;
 }
 

@@ -2,7 +2,7 @@ import type { PodSandboxStatus } from '#cri/types.ts';
 import { decideStart, prefetchImage } from './decide-start.ts';
 import type { Decision, PodState } from './decision.ts';
 import { awaitsHook, killUnhealthy } from './look-after.ts';
-import { isEdited, replaceEdited } from './replace-edited.ts';
+import { replaceChanged } from './replace-edited.ts';
 import { isDone } from './restart-policy.ts';
 import { killOne } from './stopping.ts';
 
@@ -18,8 +18,7 @@ export function decideApps(state: PodState, sandbox: PodSandboxStatus, decision:
     const { current } = view;
     if (current?.state === 'running') {
       if (awaitsHook(state, view, decision)) held = true;
-      else if (isEdited(view)) replaceEdited(state, sandbox, view, decision);
-      else killUnhealthy(state, view, decision);
+      else if (!replaceChanged(state, sandbox, view, decision)) killUnhealthy(state, view, decision);
       continue;
     }
     if (isDone(state.pod, view)) continue;

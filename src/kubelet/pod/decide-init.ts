@@ -2,9 +2,9 @@ import type { PodSandboxStatus } from '#cri/types.ts';
 import { decideStart } from './decide-start.ts';
 import type { Decision, PodState } from './decision.ts';
 import { healthOf } from './health.ts';
-import type { ContainerView, Instance } from './instances.ts';
+import { type ContainerView, type Instance, isInitKind } from './instances.ts';
 import { awaitsHook, killUnhealthy } from './look-after.ts';
-import { isEdited, replaceEdited } from './replace-edited.ts';
+import { replaceChanged } from './replace-edited.ts';
 import { restartsAfter } from './restart-policy.ts';
 import { killOne } from './stopping.ts';
 
@@ -15,7 +15,7 @@ import { killOne } from './stopping.ts';
  * A new sandbox begins from the start: only what ran in `sandbox` counts.
  */
 export function decideInit(state: PodState, sandbox: PodSandboxStatus, decision: Decision): boolean {
-  const views = state.containers.filter((view) => view.kind !== 'app');
+  const views = state.containers.filter(isInitKind);
   const here = (view: ContainerView): Instance | undefined =>
     view.current?.sandboxId === sandbox.id ? view.current : undefined;
   const initialized =
@@ -26,11 +26,8 @@ export function decideInit(state: PodState, sandbox: PodSandboxStatus, decision:
   for (const [index, view] of views.entries()) {
     const instance = here(view);
     const isInHand = view.kind === 'sidecar' && instance?.state === 'running';
-    const awaited = isInHand && awaitsHook(state, view, decision);
-    if (isInHand && !awaited) {
-      if (isEdited(view)) replaceEdited(state, sandbox, view, decision);
-      else killUnhealthy(state, view, decision);
-    }
+    if (isInHand && !awaitsHook(state, view, decision) && !replaceChanged(state, sandbox, view, decision))
+      killUnhealthy(state, view, decision);
     if (initialized || index < furthest) {
       if (view.kind === 'sidecar' && instance?.state !== 'running') start(state, sandbox, view, decision);
       continue;

@@ -1,6 +1,7 @@
 import type { PodSandboxStatus } from '#cri/types.ts';
 import { prefetchImage } from './decide-start.ts';
 import { type Decision, type PodState, SANDBOX, SETUP, heldUp } from './decision.ts';
+import { isInitKind } from './instances.ts';
 import { restartPolicyOf } from './restart-policy.ts';
 import { killRunning, specGrace, stopSandboxes } from './stopping.ts';
 
@@ -36,8 +37,9 @@ export function decideSandbox(state: PodState, decision: Decision): void {
   }
   if (heldUp(state, decision, SETUP) || heldUp(state, decision, SANDBOX)) return;
   // Images come while the sandbox is made: of the containers that are first to start in it.
-  const init = state.containers.find((view) => view.kind !== 'app');
-  for (const view of init === undefined ? state.containers : [init]) prefetchImage(state, view, decision);
+  const init = state.containers.find(isInitKind);
+  const apps = state.containers.filter((view) => view.kind === 'app');
+  for (const view of init === undefined ? apps : [init]) prefetchImage(state, view, decision);
   if (!state.isSetUp) decision.steps.push({ kind: 'setUp' });
   const attempt = 1 + Math.max(-1, ...state.sandboxes.map((sandbox) => sandbox.metadata.attempt));
   decision.steps.push({ kind: 'createSandbox', attempt });
@@ -48,8 +50,12 @@ export function decideSandbox(state: PodState, decision: Decision): void {
   });
 }
 
-/** Whether a container that may run only once has run in an earlier sandbox: then the pod can't begin anew. */
+/**
+ * Whether a container of a pod that runs only once has run in an earlier sandbox: then the pod can't begin anew. In a pod
+ * that goes on, a container with a policy `Never` of its own stays ended, and the others run again.
+ */
 function ranOnceForAll(state: PodState): boolean {
+  if (state.pod.spec.restartPolicy !== 'Never') return false;
   return state.containers.some(
     (view) =>
       view.kind === 'app' && view.current !== undefined && restartPolicyOf(state.pod, view) === 'Never',

@@ -114,7 +114,7 @@ function startCreated(
 function inBackoff(state: PodState, view: ContainerView, ended: Instance, decision: Decision): boolean {
   const { name } = view.spec;
   const backoff = state.record?.containers[name]?.backoff;
-  const at = notBefore(backoff, ended);
+  const at = notBefore(backoff, ended, state.now);
   if (backoff === undefined || at <= state.now) return false;
   const { metadata } = state.pod;
   const delay = formatGoSeconds(backoff.delayMs);

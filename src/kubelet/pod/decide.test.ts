@@ -121,6 +121,7 @@ function words(state: PodState): string[] {
         return `${step.kind} ${step.id}`;
       case 'setUp':
       case 'refreshVolumes':
+      case 'resize':
       case 'tearDown':
       case 'forget':
         return step.kind;
@@ -464,7 +465,7 @@ describe('crash back-off', () => {
     let backoff;
     const delays: number[] = [];
     for (let time = NOW, i = 0; i < 8; i++, time += 301_000) {
-      delays.push(notBefore(backoff, endedAt(time)) === 0 ? 0 : (backoff?.delayMs ?? 0) / 1000);
+      delays.push(notBefore(backoff, endedAt(time), time) === 0 ? 0 : (backoff?.delayMs ?? 0) / 1000);
       backoff = nextBackoff(backoff, endedAt(time), time);
     }
     expect(delays).toEqual([0, 10, 20, 40, 80, 160, 300, 300]);
@@ -472,8 +473,8 @@ describe('crash back-off', () => {
 
   test('begins anew after more than ten minutes between the last start and the end', () => {
     const backoff = { delayMs: 300_000, steppedAt: NOW };
-    expect(notBefore(backoff, endedAt(NOW + 600_000))).toBe(NOW + 900_000);
-    expect(notBefore(backoff, endedAt(NOW + 600_001))).toBe(0);
+    expect(notBefore(backoff, endedAt(NOW + 600_000), NOW + 600_000)).toBe(NOW + 900_000);
+    expect(notBefore(backoff, endedAt(NOW + 600_001), NOW + 600_001)).toBe(0);
     expect(nextBackoff(backoff, endedAt(NOW + 600_001), NOW + 600_002).delayMs).toBe(10_000);
   });
 });

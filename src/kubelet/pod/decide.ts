@@ -2,7 +2,9 @@ import { containerHash } from './container-hash.ts';
 import { deadlineOf } from './deadline.ts';
 import { decideApps } from './decide-apps.ts';
 import { decideEnd, decideTerminal, terminalOf } from './decide-end.ts';
+import { decideEphemeral } from './decide-ephemeral.ts';
 import { decideInit } from './decide-init.ts';
+import { decideResize } from './decide-resize.ts';
 import { currentSandbox, decideSandbox } from './decide-sandbox.ts';
 import {
   type Decision,
@@ -47,12 +49,14 @@ export function decide(state: PodState): Decision {
     decision.steps.push(...strays);
     return decision;
   }
+  decideEphemeral(state, sandbox, decision);
   const initialized = decideInit(state, sandbox, decision);
   if (initialized) {
     decision.initializedIn = sandbox.id;
     decideApps(state, sandbox, decision);
   }
   explainHealth(state, decision);
+  decideResize(state, decision);
   // Whatever starts a container needs its volumes and cgroup, also in a sandbox taken over from another process.
   const starts = decision.steps.some(
     (step) => step.kind === 'startContainer' || step.kind === 'startCreated',

@@ -24,6 +24,8 @@ export const SETUP = 'pod';
 export const SANDBOX = 'sandbox';
 /** The renewal of a running pod's volumes: it holds up nothing else. */
 export const VOLUMES = 'volumes';
+/** A resize in place: it holds up nothing else. */
+export const RESIZE = 'resize';
 /** The removal of an ended pod's sandboxes. */
 export const REMOVAL = 'removal';
 export const containerSubject = (name: string): string => `container ${name}`;

@@ -1,22 +1,26 @@
 import { runtimeStatus } from '#cri/errors.ts';
 import type { RuntimeService } from '#cri/runtime.ts';
+import type { LinuxResources } from '#cri/types.ts';
 import { ensureDir, removeFile } from '#host/files.ts';
 import { InternalError } from '#lib/errors.ts';
-import type { AgentPod } from '#lib/kube/types.ts';
+import type { AgentPod, Container } from '#lib/kube/types.ts';
 import type { PodReferences } from '../objects/pod-references.ts';
 import type { PostStart } from '../hooks/post-start.ts';
 import type { RuntimeHandlers } from '../objects/runtime-handlers.ts';
 import { type Paths, containerLogLink, podLogDir } from '../paths.ts';
-import { type NodeDns, podDns } from '../spec/dns.ts';
+import type { PodDnsSettings } from '../pod-dns.ts';
 import { type SandboxResources, sandboxConfig } from '../spec/sandbox-config.ts';
-import { REMOVAL, SANDBOX, SETUP, VOLUMES } from './decision.ts';
+import { volumeGroups } from '../spec/security-context.ts';
+import { REMOVAL, RESIZE, SANDBOX, SETUP, VOLUMES } from './decision.ts';
 import type { ContainerKiller } from './kill-containers.ts';
 import { CONTAINER_NAME_LABEL } from './labels.ts';
 import type { PodObserver } from './observer.ts';
 import type { PodContext } from './pod-context.ts';
 import type { PodCgroups, PodDirectories, PodVolumes } from './ports.ts';
 import type { ContainerStarter, StarterParts } from './start-container.ts';
+import { PodResizer } from './resize-pod.ts';
 import { filedUnder } from './step-failure.ts';
+import { requireUserNamespaces } from './user-namespaces.ts';
 import type { Step, StepKind, StepOf } from './steps.ts';
 
 export interface ExecutorParts extends Pick<
@@ -25,6 +29,7 @@ export interface ExecutorParts extends Pick<
 > {
   references: PodReferences;
   handlers: Pick<RuntimeHandlers, 'handlerOf'>;
+  resourcesOf(pod: AgentPod, container: Container): LinuxResources;
   /** What the runtime is told of the pod's resources, for sandboxes that are virtual machines. */
   sandboxResourcesOf(pod: AgentPod): SandboxResources;
   volumes: PodVolumes;
@@ -34,8 +39,9 @@ export interface ExecutorParts extends Pick<
   killer: ContainerKiller;
   postStart: PostStart;
   observer: PodObserver;
-  /** Read afresh for every sandbox: resolv.conf changes under a running agent. */
-  dns(): Promise<NodeDns>;
+  /** Asked for every sandbox: the node's settings change under a running agent. */
+  dns: Pick<PodDnsSettings, 'of'>;
+  clusterDomain: string;
 }
 
 type Executor<K extends StepKind> = (
@@ -51,6 +57,7 @@ export class StepExecutor {
 
   constructor(parts: ExecutorParts) {
     this.#parts = parts;
+    const resizer = new PodResizer(parts);
     this.#executors = {
       setUp: (context, _step, signal) => this.#setUp(context, signal),
       refreshVolumes: ({ pod }, _step, signal) =>
@@ -60,6 +67,8 @@ export class StepExecutor {
       removeSandbox: (_context, step) =>
         filedUnder(REMOVAL, 'FailedKillPod', () => goneIsFine(this.#runtime.removePodSandbox(step.id))),
       requestImage: async (_context, step) => parts.images.request(step.request),
+      resize: (context, _step, signal) =>
+        filedUnder(RESIZE, 'ResizeError', () => resizer.resize(context, signal)),
       startContainer: async (context, step, signal) => {
         if (step.attempt > 0) await this.#killStrays(context);
         await parts.starter.start(context, step, signal);
@@ -132,15 +141,16 @@ export class StepExecutor {
     await filedUnder(SANDBOX, 'FailedCreatePodSandBox', async () => {
       const { handler, warning } = this.#parts.handlers.handlerOf(pod);
       if (warning !== undefined) this.#parts.events.event(pod, 'Warning', 'UnsupportedField', warning);
-      const dns = podDns(pod, await this.#parts.dns());
-      for (const { reason, message } of dns.warnings)
-        this.#parts.events.event(pod, 'Warning', reason, message);
+      await requireUserNamespaces(pod, handler, this.#runtime);
+      const dns = await this.#parts.dns.of(pod);
       const config = sandboxConfig(pod, {
         attempt,
         cgroupParent: setUp.cgroupParent,
-        dns: dns.config,
+        clusterDomain: this.#parts.clusterDomain,
+        dns,
         paths: this.#paths,
         resources: this.#parts.sandboxResourcesOf(pod),
+        volumeGroups: volumeGroups(setUp.volumes),
       });
       await this.#parts.gate.run(context.priority, signal, () =>
         this.#runtime.runPodSandbox(config, handler),

@@ -5,7 +5,8 @@ import type { AgentPod, Container } from '#lib/kube/types.ts';
 import { HASH_ANNOTATION, attemptOf } from './labels.ts';
 import type { EndedInstance, PodRecord } from './record.ts';
 
-export type ContainerKind = 'init' | 'sidecar' | 'app';
+/** `ephemeral`: added to a running pod to look into it (`kubectl debug`); started once, and no part of the pod's work. */
+export type ContainerKind = 'init' | 'sidecar' | 'app' | 'ephemeral';
 
 export interface Instance extends EndedInstance {
   state: 'created' | 'running' | 'exited' | 'unknown';
@@ -14,6 +15,8 @@ export interface Instance extends EndedInstance {
   /** kubelet's hash of image and name; undefined where only the record remembers. */
   hash: string | undefined;
   createdAt: number;
+  /** The user that its first process got; undefined where the runtime doesn't say. */
+  user?: NonNullable<ContainerStatus['user']>;
 }
 
 export interface ContainerView {
@@ -25,6 +28,10 @@ export interface ContainerView {
   isStarting: boolean;
 }
 
+/** Whether it runs before the app containers, or beside them from then on. */
+export const isInitKind = ({ kind }: Pick<ContainerView, 'kind'>): boolean =>
+  kind === 'init' || kind === 'sidecar';
+
 /** The runtime's status of a container, with the sandbox it runs in. */
 export interface ObservedContainer {
   sandboxId: string;
@@ -32,13 +39,17 @@ export interface ObservedContainer {
 }
 
 export const kindOf = (pod: AgentPod, container: Container): ContainerKind => {
-  if (pod.spec.initContainers?.some((init) => init.name === container.name) !== true) return 'app';
+  const within = (list: readonly { name: string }[] | undefined): boolean =>
+    list?.some(({ name }) => name === container.name) === true;
+  if (within(pod.spec.ephemeralContainers)) return 'ephemeral';
+  if (!within(pod.spec.initContainers)) return 'app';
   return container.restartPolicy === 'Always' ? 'sidecar' : 'init';
 };
 
-/** Init containers (sidecars among them) in order, then app containers in order. */
+/** Init containers (sidecars among them) in order, then app containers in order, then ephemeral ones. */
 export function allContainers(pod: AgentPod): Container[] {
-  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+  const { initContainers = [], containers, ephemeralContainers = [] } = pod.spec;
+  return [...initContainers, ...containers, ...ephemeralContainers];
 }
 
 /** Throws InternalError where the pod has no such container. */
@@ -72,6 +83,7 @@ function fromRuntime({ sandboxId, status }: ObservedContainer): Instance {
     image: status.image.userSpecifiedImage || status.image.image,
     imageRef: status.imageRef,
     imageId: status.imageId,
+    ...(status.user === undefined ? {} : { user: status.user }),
   };
 }
 

@@ -15,7 +15,10 @@ export interface PodSight extends Observation {
 
 /** One pod's state in this process. All of it can be lost: the runtime, the disk and the record bring it back. */
 export interface PodContext {
+  /** As it is on this node: with the resources that it has been given. */
   pod: AgentPod;
+  /** As its source has it. */
+  wanted: AgentPod;
   /** Order of arrival: the oldest pod goes first where work must queue. */
   readonly priority: number;
   record: PodRecord;
@@ -37,6 +40,8 @@ export interface PodContext {
   isForgotten: boolean;
   sight: PodSight | undefined;
   status: PodStatus | undefined;
+  /** Wall time minus monotonic time when the pod was last looked at. */
+  clockOffset: number | undefined;
 }
 
 /** A pod that this process has not looked at yet. `now`: wall milliseconds. */
@@ -45,6 +50,7 @@ export function newContext(pod: AgentPod, priority: number, now: number): PodCon
   const terminal = terminalInApi(pod);
   return {
     pod,
+    wanted: pod,
     priority,
     record: {
       ...newRecord(lasting(pod), published?.startTime ?? apiTime(now)),
@@ -62,5 +68,6 @@ export function newContext(pod: AgentPod, priority: number, now: number): PodCon
     isForgotten: false,
     sight: undefined,
     status: undefined,
+    clockOffset: undefined,
   };
 }

@@ -6,21 +6,23 @@ import type { PodReferences, Purpose } from '../objects/pod-references.ts';
 import { shownContent } from '../objects/volume-content.ts';
 import { VolumeError } from '#volumes/errors.ts';
 import { POST_START_FAILED } from '../hooks/post-start.ts';
-import { podAddress } from '../status/pod-ips.ts';
 import { podStatus } from '../status/pod-status.ts';
-import { unsupportedFields } from '../unsupported.ts';
 import { absorb } from './absorb.ts';
 import { isApiPod, lasting } from './api-pod.ts';
+import { followClock } from './follow-clock.ts';
 import type { BackoffLimits } from './crash-backoff.ts';
 import { DEADLINE_EXCEEDED } from './deadline.ts';
 import { currentSandbox } from './decide-sandbox.ts';
 import { decide } from './decide.ts';
-import { type Decision, type PodState, SETUP, VOLUMES } from './decision.ts';
+import { type Decision, type PodState, RESIZE, SETUP, VOLUMES } from './decision.ts';
 import type { StepExecutor } from './execute.ts';
-import { allContainers, viewContainers } from './instances.ts';
+import { type ContainerView, allContainers, viewContainers } from './instances.ts';
 import type { Observation, PodObserver } from './observer.ts';
-import type { PodContext, PodSight } from './pod-context.ts';
+import type { PodContext } from './pod-context.ts';
 import { type PodEvents, type PodImages, type PodProbes, type PodStatusSink, noStatusSink } from './ports.ts';
+import { probedPod, recordHealths } from './probed-pod.ts';
+import { isResized } from './decide-resize.ts';
+import { resizeText } from './resize-text.ts';
 import type { RecordStore } from './record-store.ts';
 import { StepFailure } from './step-failure.ts';
 import type { StepKind } from './steps.ts';
@@ -83,16 +85,16 @@ export class PodWorker {
   }
 
   async #look(context: PodContext, signal: AbortSignal): Promise<Decision> {
-    const { observer, records, events, references } = this.#parts;
+    const { observer, probes, records, references } = this.#parts;
     const { pod, record } = context;
+    followClock(context, this.#parts.clock);
     if (record.terminal === undefined && !context.isTornDown) references.register(pod);
-    if (context.sight === undefined && context.ending === undefined) {
-      for (const field of unsupportedFields(pod)) events.event(pod, 'Warning', 'UnsupportedField', field);
-    }
     const observation = await observer.observe(pod.metadata.uid, allContainers(pod).length, signal);
     const views = viewContainers(pod, observation.containers, record);
     absorb(record, views);
-    this.#probe(context, { ...observation, views });
+    const healths = probes.sync(probedPod(context, { ...observation, views }, this.#parts.hostIps));
+    recordHealths(record, healths);
+    this.#finishResize(context, views);
     const state = this.#stateOf(context, { ...observation, views });
     const decision = decide(state);
     if (decision.initializedIn !== undefined) record.initializedIn = decision.initializedIn;
@@ -119,32 +121,6 @@ export class PodWorker {
     this.#publish(context, context.ending !== undefined || record.terminal !== undefined);
   }
 
-  /** Brings the pod's probes in line with what runs, and what they have found into the record. */
-  #probe(context: PodContext, { sandboxes, views }: Pick<PodSight, 'sandboxes' | 'views'>): void {
-    const { pod, record, ending } = context;
-    const running = views.filter(
-      ({ kind, current, isStarting }) => kind !== 'init' && current?.state === 'running' && !isStarting,
-    );
-    const healths = this.#parts.probes.sync({
-      pod,
-      podIp: podAddress(pod, currentSandbox({ pod, sandboxes }), this.#parts.hostIps),
-      containers: running.map(({ spec, current }) => {
-        const entry = record.containers[spec.name];
-        return {
-          spec,
-          id: current?.id ?? '',
-          startedAt: current?.startedAt ?? 0,
-          known: entry?.id === current?.id ? entry?.health : undefined,
-        };
-      }),
-      isEnding: ending !== undefined || record.terminal !== undefined,
-    });
-    for (const [name, { id, started, ready }] of healths) {
-      const entry = record.containers[name];
-      if (entry?.id === id) entry.health = { started, ready };
-    }
-  }
-
   /** Of a pod that is to leave no trace, nobody wants to know more. */
   #publish(context: PodContext, isOver: boolean): void {
     if (context.status === undefined || context.ending?.forget === true) return;
@@ -163,7 +139,10 @@ export class PodWorker {
       pod,
       ending: ending && {
         ...ending,
-        gracePeriodSeconds: Math.max(0, Math.round(ending.gracePeriodSeconds - (now - since) / 1000)),
+        gracePeriodSeconds: Math.max(
+          0,
+          Math.round(ending.gracePeriodSeconds - Math.max(0, now - since) / 1000),
+        ),
       },
       sandboxes: sight.sandboxes,
       containers: sight.views,
@@ -199,8 +178,17 @@ export class PodWorker {
       previous: context.status ?? (isApiPod(context.pod) ? context.pod.status : undefined),
       hostIps,
       runtimeName,
+      resizeError: state.failures.get(RESIZE)?.message,
       now: state.now,
     });
+  }
+
+  #finishResize({ pod, record }: PodContext, views: readonly ContainerView[]): void {
+    const done = record.resize?.inProgress;
+    if (done === undefined || !isResized(views, record)) return;
+    delete record.resize?.inProgress;
+    const text = resizeText('Pod resize completed', pod, done.generation);
+    this.#parts.events.event(pod, 'Normal', 'ResizeCompleted', text);
   }
 
   /** The events that come from a decision rather than from something done. */
@@ -233,7 +221,8 @@ export class PodWorker {
         if (signal.aborted) throw signal.reason as Error;
         this.#note(context, error, version);
         // What holds up one container doesn't hold up the others.
-        if (!error.subject.startsWith('container ') && error.subject !== VOLUMES) return false;
+        if (!error.subject.startsWith('container ') && error.subject !== VOLUMES && error.subject !== RESIZE)
+          return false;
         continue;
       }
       if (content !== undefined && (step.kind === 'setUp' || step.kind === 'refreshVolumes'))
@@ -254,6 +243,7 @@ export class PodWorker {
     const { clock, events, log } = this.#parts;
     const { subject, reason, message } = failure;
     const count = context.failureCounts.get(subject) ?? 0;
+    const before = context.failures.get(subject);
     context.failureCounts.set(subject, count + 1);
     context.failures.set(subject, {
       reason,
@@ -262,12 +252,14 @@ export class PodWorker {
       ...(isMissingReference(failure) ? { referencesVersion: version } : {}),
     });
     const container = subject.startsWith('container ') ? subject.slice('container '.length) : undefined;
-    const [eventReason, text] = eventOf(failure);
+    const [eventReason, text] = eventOf(failure, context);
     // What a running pod's volumes hold is good for as long as nobody can say that it isn't.
-    const isQuiet = subject === VOLUMES && isUnanswered(failure);
     // A hook's failure has been told, and what it said may be a secret.
-    if (!isQuiet && reason !== POST_START_FAILED)
-      events.event(context.pod, 'Warning', eventReason, text, container);
+    const isQuiet =
+      reason === POST_START_FAILED ||
+      (subject === VOLUMES && isUnanswered(failure)) ||
+      (subject === RESIZE && before?.message === message);
+    if (!isQuiet) events.event(context.pod, 'Warning', eventReason, text, container);
     log.debug({ uid: context.pod.metadata.uid, subject, err: failure.cause }, describeError(failure));
   }
 
@@ -276,6 +268,7 @@ export class PodWorker {
     if (step.kind === 'startContainer' || step.kind === 'startCreated')
       subjects.push(`container ${step.container}`);
     if (step.kind === 'createSandbox') subjects.push('sandbox');
+    if (step.kind === 'resize') subjects.push(RESIZE);
     if (step.kind === 'setUp' || step.kind === 'tearDown') subjects.push(SETUP);
     if (step.kind === 'setUp' || step.kind === 'refreshVolumes') subjects.push(VOLUMES);
     for (const subject of subjects) {
@@ -293,7 +286,14 @@ const runs = ({ sandboxes, containers }: Observation): boolean =>
   );
 
 /** Upstream's event for a failure: reason and text. */
-function eventOf({ subject, reason, message, cause }: StepFailure): [string, string] {
+function eventOf(
+  { subject, reason, message, cause }: StepFailure,
+  { pod, record }: PodContext,
+): [string, string] {
+  if (subject === RESIZE) {
+    const generation = record.resize?.inProgress?.generation ?? 0;
+    return [reason, resizeText('Pod resize error', pod, generation, message)];
+  }
   if (cause instanceof VolumeError && reason === 'FailedMount') {
     return [reason, `MountVolume.SetUp failed for volume ${JSON.stringify(cause.volume)} : ${cause.problem}`];
   }

@@ -5,7 +5,9 @@ import { type AgentPod, fullName } from '#lib/kube/types.ts';
 import type { Wait } from '#lib/kube/wait.ts';
 import type { Logger } from '#lib/logger.ts';
 import { type Admission, admitsAll } from '../admission.ts';
-import { asksForLook, endingOf, graceOf, isApiPod, lasting, terminalInApi } from './api-pod.ts';
+import { allocate, RETRY_RESIZE_MS } from './allocate.ts';
+import { withAllocation } from './allocation.ts';
+import { asksForLook, endingOf, graceOf, isApiPod, lasting, mayMountMore, terminalInApi } from './api-pod.ts';
 import type { Ending } from './decision.ts';
 import { type PodContext, newContext } from './pod-context.ts';
 import { PodNames } from './pod-names.ts';
@@ -269,11 +271,13 @@ export class PodWorkers {
   /** The same pod, as the API server has it now: it is changed in place. */
   #update(entry: Entry, wanted: AgentPod): void {
     const { context } = entry;
-    const before = context.pod;
+    const before = context.wanted;
     if (before === wanted) return;
     const { uid } = wanted.metadata;
-    context.pod = wanted;
-    context.record.pod = lasting(wanted);
+    if (mayMountMore(before, wanted)) context.setUp = undefined;
+    context.wanted = wanted;
+    context.pod = withAllocation(wanted, context.pod);
+    context.record.pod = lasting(context.pod);
     if (asksForLook(before, wanted)) this.#queue.add(uid);
     const terminal = terminalInApi(wanted);
     if (terminal !== undefined && terminal.phase !== context.record.terminal?.phase) {
@@ -307,6 +311,7 @@ export class PodWorkers {
     const { mayRun } = context;
     try {
       if (!context.isLoaded) await this.#load(context);
+      if (this.#allocate(context)) this.#retryResizes();
       const next = await this.#parts.worker.round(context, signal);
       this.#troubles.delete(uid);
       if (context.isForgotten) this.#release(uid);
@@ -314,7 +319,24 @@ export class PodWorkers {
     } catch (error) {
       this.#recover(uid, asError(error));
     }
-    if (mayRun && !context.mayRun) this.#admit();
+    if (mayRun && !context.mayRun) {
+      this.#admit();
+      this.#retryResizes();
+    }
+    if (context.record.resize?.pending !== undefined) this.#queue.add(uid, RETRY_RESIZE_MS);
+  }
+
+  /** Judges a resize that is asked for; the pod itself takes no room from it. */
+  #allocate(context: PodContext): boolean {
+    const { admission = admitsAll, events, clock } = this.#parts;
+    const others = (): AgentPod[] => this.activePods().filter((each) => each !== context.pod);
+    return allocate(context, { judge: (pod) => admission.admit(pod, others()), events, now: clock.now() });
+  }
+
+  /** Room may have become free. */
+  #retryResizes(): void {
+    for (const [uid, { context }] of this.#entries)
+      if (context.record.resize?.pending !== undefined) this.#queue.add(uid);
   }
 
   #recover(uid: string, error: Error): void {

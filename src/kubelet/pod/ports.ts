@@ -105,6 +105,10 @@ export interface HostVolume {
   hostPath: string;
   readOnly: boolean;
   selinuxRelabel: boolean;
+  /** Set where the volume is a raw block device, for `volumeDevices` only; `hostPath` is then the device. */
+  isDevice?: boolean;
+  /** Groups that the pod's processes need besides their own to use the volume. */
+  groups?: readonly number[];
 }
 
 export interface PodVolumes {
@@ -126,6 +130,16 @@ export interface PodCgroups {
   /** Makes the pod's cgroup with its limits and returns it as CRI's `cgroup_parent`. Idempotent. */
   ensure(pod: AgentPod): Promise<string>;
   /**
+   * Gives the pod's cgroup what of its limits for one resource is more (`grow`) or less (`shrink`) than those of
+   * `before`, the pod with other resources. Rejects where the kernel refuses.
+   */
+  resize(
+    pod: AgentPod,
+    before: AgentPod,
+    resource: 'memory' | 'cpu',
+    direction: 'grow' | 'shrink',
+  ): Promise<void>;
+  /**
    * Kills what runs below the pod's cgroup under the ID of a container or sandbox of which `isLive` says that it
    * can't be: the runtime lost sight of it when a call was cut off.
    */
@@ -137,6 +151,15 @@ export interface PodCgroups {
 export interface TerminationMessages {
   /** Makes an empty file for this attempt and returns its path on the host. */
   prepare(pod: AgentPod, container: Container, attempt: number): Promise<string>;
+}
+
+/** The /etc/hosts that the node gives to containers. */
+export interface HostsFiles {
+  /**
+   * Writes the pod's file and returns its path on the host; undefined for a container that brings its own, and where
+   * the pod has no address. Idempotent.
+   */
+  prepare(pod: AgentPod, container: Container, podIps: readonly string[]): Promise<string | undefined>;
 }
 
 /** The part of a volume that one mount of a container asks for. */

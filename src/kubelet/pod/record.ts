@@ -2,7 +2,7 @@
  * What the agent must know of a pod and can't read from the runtime: written ahead of every container start, so
  * that a killed agent neither runs anything twice nor forgets what has run.
  */
-import type { AgentPod } from '#lib/kube/types.ts';
+import type { AgentPod, ResourceRequirements } from '#lib/kube/types.ts';
 
 /** How a container ended; kept when the runtime's own memory of it is gone. Times as in CRI types. */
 export interface EndedInstance {
@@ -65,6 +65,15 @@ export interface PodRecord {
     disruption?: { message: string };
     /** What the containers get instead of the spec's grace period; only less counts. */
     gracePeriodSeconds?: number;
+  };
+  /** CPU and memory that the runtime was last told for each container; what was given to it is in `pod`. */
+  actuated?: Record<string, ResourceRequirements>;
+  /** An in-place resize that isn't done. */
+  resize?: {
+    /** What the node can't give, now or at all. */
+    pending?: { reason: 'Deferred' | 'Infeasible'; message: string; generation: number; since: number };
+    /** What was given and isn't there yet; `applied`: the pod's group has it. */
+    inProgress?: { generation: number; since: number; applied: boolean };
   };
   /** Set once the agent has begun to end the pod. */
   terminating?: { since: number; gracePeriodSeconds: number };

@@ -1,4 +1,4 @@
-import type { AgentPod } from '#lib/kube/types.ts';
+import type { AgentPod, Container } from '#lib/kube/types.ts';
 import type { ContainerView } from './instances.ts';
 
 type Policy = 'Always' | 'OnFailure' | 'Never';
@@ -10,13 +10,8 @@ export function restartPolicyOf(pod: AgentPod, view: ContainerView): Policy {
 
 /** Whether a container that ended with `exitCode` is to run again. */
 export function restartsAfter(pod: AgentPod, view: ContainerView, exitCode: number): boolean {
-  if (view.kind === 'init' && exitCode === 0) return false;
-  for (const rule of view.spec.restartPolicyRules ?? []) {
-    const values = rule.exitCodes?.values ?? [];
-    const listed = values.includes(exitCode);
-    const matches = rule.exitCodes?.operator === 'NotIn' ? !listed : listed;
-    if (rule.exitCodes !== undefined && matches && rule.action === 'Restart') return true;
-  }
+  if (view.kind === 'ephemeral' || (view.kind === 'init' && exitCode === 0)) return false;
+  if (matchingRule(view.spec, exitCode)?.action === 'Restart') return true;
   switch (restartPolicyOf(pod, view)) {
     case 'Always':
       return true;
@@ -25,6 +20,25 @@ export function restartsAfter(pod: AgentPod, view: ContainerView, exitCode: numb
     case 'Never':
       return false;
   }
+}
+
+type Rule = NonNullable<Container['restartPolicyRules']>[number];
+
+/** The first rule that speaks of the exit code: later ones don't count, whatever it says. */
+function matchingRule({ restartPolicy, restartPolicyRules }: Container, exitCode: number): Rule | undefined {
+  // Rules are exceptions from the container's own policy.
+  if (restartPolicy === undefined) return undefined;
+  return restartPolicyRules?.find(({ exitCodes }) => {
+    const listed = exitCodes?.values?.includes(exitCode) === true;
+    switch (exitCodes?.operator) {
+      case 'In':
+        return listed;
+      case 'NotIn':
+        return !listed;
+      default:
+        return false;
+    }
+  });
 }
 
 /** Whether the container has run and will never run again. */

@@ -1,3 +1,4 @@
+import { withAllocation } from './allocation.ts';
 import { isApiPod, lasting } from './api-pod.ts';
 import type { PodContext } from './pod-context.ts';
 import type { PodRecord } from './record.ts';
@@ -14,11 +15,13 @@ export function restore(context: PodContext, record: PodRecord | undefined, now:
     if (context.ending === undefined && !isApiPod(pod) && !isSamePod(record.pod, pod)) {
       // Under this UID an older pod ran, which has to end first; then the wanted one gets its turn.
       context.pod = record.pod;
+      context.wanted = record.pod;
       context.ending = {
         gracePeriodSeconds: record.pod.spec.terminationGracePeriodSeconds ?? 30,
         forget: true,
       };
     }
+    if (isApiPod(context.pod)) context.pod = withAllocation(context.wanted, record.pod);
     const terminal = context.record.terminal ?? record.terminal;
     context.record = {
       ...record,

@@ -7,7 +7,12 @@ import type { ContainerRecord, EndedInstance, PodRecord } from './record.ts';
  * when an earlier agent kept no record, or it was lost.
  */
 export function seedRecord(record: PodRecord, status: PodStatus | undefined): void {
-  for (const each of [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]) {
+  const {
+    initContainerStatuses = [],
+    containerStatuses = [],
+    ephemeralContainerStatuses = [],
+  } = status ?? {};
+  for (const each of [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses]) {
     const known = record.containers[each.name];
     if (known === undefined || known.attempt < each.restartCount) {
       const seeded = fromStatus(each);

@@ -12,11 +12,14 @@ import { type Paths, containerLogLink, containerLogPath, podLogDir } from '../pa
 import { containerConfig } from '../spec/container-config.ts';
 import { ContainerConfigError } from '../spec/config-error.ts';
 import { expand } from '../spec/expansion.ts';
+import { pidTarget } from './pid-target.ts';
+import { onePerFamily } from '../spec/pod-ips.ts';
 import { sandboxConfig } from '../spec/sandbox-config.ts';
+import { cpuAndMemory } from './allocation.ts';
 import { containerSubject } from './decision.ts';
 import { containerOf } from './instances.ts';
 import type { PodContext } from './pod-context.ts';
-import type { HostVolume, PodEvents, PodImages, SubPaths, TerminationMessages } from './ports.ts';
+import type { HostVolume, HostsFiles, PodEvents, PodImages, SubPaths, TerminationMessages } from './ports.ts';
 import type { EndedInstance } from './record.ts';
 import type { RecordStore } from './record-store.ts';
 import { StepFailure, filedUnder } from './step-failure.ts';
@@ -28,13 +31,17 @@ export interface StarterParts {
   records: RecordStore;
   messages: TerminationMessages;
   subPaths: SubPaths;
+  hostsFiles: HostsFiles;
   environment: Pick<ContainerEnvironment, 'of'>;
   events: PodEvents;
   gate: PriorityGate;
   clock: Clock;
   paths: Paths;
   hostIps: readonly string[];
+  clusterDomain: string;
   seccompDefault: boolean;
+  /** Paths of this machine that containers don't see, besides the fixed ones. */
+  maskedPaths?: readonly string[];
   resourcesOf(pod: AgentPod, container: Container): LinuxResources;
 }
 
@@ -101,6 +108,7 @@ export class ContainerStarter {
       ...(ended === undefined ? {} : { previous: ended }),
       ...(container.lifecycle?.postStart === undefined ? {} : { postStart: 'pending' }),
     };
+    record.actuated = { ...record.actuated, [name]: cpuAndMemory(container) };
     // Written ahead: once the container may have run, a new process must know.
     await filedUnder(subject, 'CreateContainerError', () => records.write(record));
     try {
@@ -139,7 +147,8 @@ export class ContainerStarter {
     step: StepOf<'startContainer'>,
     signal: AbortSignal,
   ) {
-    const { images, messages, environment, paths, hostIps, seccompDefault } = this.#parts;
+    const { images, messages, environment, hostsFiles, paths, hostIps } = this.#parts;
+    const { clusterDomain, seccompDefault } = this.#parts;
     const { pod, setUp } = context;
     const image = images.state(pod.metadata.uid, container.name, step.attempt);
     const sandbox = context.sight?.sandboxes.find((each) => each.id === step.sandboxId);
@@ -150,7 +159,12 @@ export class ContainerStarter {
     }
     const podIps = pod.spec.hostNetwork === true ? hostIps : sandbox.ips;
     const { volumes } = setUp;
-    const variables = await environment.of({ pod, container, podIps, volumes });
+    const variables = await environment.of({
+      pod,
+      container,
+      podIps: onePerFamily(podIps, hostIps),
+      volumes,
+    });
     await ensureDir(join(podLogDir(paths, pod.metadata), container.name), 0o755);
     const resources = this.#parts.resourcesOf(pod, container);
     return {
@@ -166,13 +180,17 @@ export class ContainerStarter {
         terminationMessageFile: container.terminationMessagePath
           ? await messages.prepare(pod, container, step.attempt)
           : undefined,
+        hostsFile: await hostsFiles.prepare(pod, container, podIps),
         resources,
+        pidTarget: pidTarget(context, container),
         paths,
         seccompDefault,
+        maskedPaths: this.#parts.maskedPaths ?? [],
       }),
       sandbox: sandboxConfig(pod, {
         attempt: sandbox.metadata.attempt,
         cgroupParent: setUp.cgroupParent,
+        clusterDomain,
         dns: undefined,
         paths,
       }),

@@ -32,6 +32,8 @@ export type Step =
   /** The hook of a container that has just started; until it has ended well, the container counts as not started. */
   | { kind: 'postStart'; container: string; id: string }
   | { kind: 'killContainers'; kills: Kill[]; gracePeriodSeconds: number; ordered: boolean }
+  /** The resources of the pod's group and of what runs in it, where they are others than it was given. */
+  | { kind: 'resize' }
   /** Volumes and cgroup of a pod whose containers have all ended for good. */
   | { kind: 'tearDown' }
   /** Logs, links, directories and record of a pod that nobody wants any more. */

@@ -13,6 +13,12 @@ export const podsOfNode = (nodeName: string): ListSelection => ({
 /** The local copy of the API server's pods of this node, mirror pods included. */
 export type PodInformer = Pick<Informer<Pod>, 'hasSynced' | 'list' | 'get' | 'onChange'>;
 
+interface Taken {
+  pod: AgentPod;
+  /** Wall milliseconds. */
+  createdAt: number;
+}
+
 /** What is delivered, provisionally, where the API server doesn't answer in time. */
 export interface Offline {
   afterMs: number;
@@ -29,7 +35,7 @@ export class ApiPodSource implements PodSource {
   readonly #informer: PodInformer;
   readonly #clock: Clock;
   /** By API object, so that a pod that didn't change stays the same object. */
-  readonly #taken = new WeakMap<Pod, AgentPod>();
+  readonly #taken = new WeakMap<Pod, Taken>();
   readonly #seen = new Map<string, string>();
   readonly #offline: Offline | undefined;
   #timer: Timer | undefined;
@@ -67,15 +73,16 @@ export class ApiPodSource implements PodSource {
       .list()
       .filter((pod) => !isMirrorPod(pod))
       .map((pod) => this.#take(pod))
-      .filter((pod) => pod !== undefined)
-      .sort((a, b) => createdAt(a) - createdAt(b) || (a.metadata.uid < b.metadata.uid ? -1 : 1));
+      .filter((taken) => taken !== undefined)
+      .sort((a, b) => a.createdAt - b.createdAt || (a.pod.metadata.uid < b.pod.metadata.uid ? -1 : 1))
+      .map(({ pod }) => pod);
     const uids = new Set(pods.map((pod) => pod.metadata.uid));
     for (const uid of this.#seen.keys()) if (!uids.has(uid)) this.#seen.delete(uid);
     this.#deliver({ pods, problems: [] });
   }
 
   /** The pod with upstream's marks of where it came from and when. */
-  #take(pod: Pod): AgentPod | undefined {
+  #take(pod: Pod): Taken | undefined {
     const known = this.#taken.get(pod);
     if (known !== undefined) return known;
     const { name, namespace, uid } = pod.metadata ?? {};
@@ -83,15 +90,12 @@ export class ApiPodSource implements PodSource {
     const seen = this.#seen.get(uid) ?? new Date(this.#clock.now()).toISOString();
     this.#seen.set(uid, seen);
     const annotations = { ...pod.metadata?.annotations, [CONFIG_SEEN]: seen, [CONFIG_SOURCE]: 'api' };
-    const taken: AgentPod = {
-      ...pod,
-      metadata: { ...pod.metadata, name, namespace, uid, annotations },
-      spec: pod.spec,
+    const taken: Taken = {
+      pod: { ...pod, metadata: { ...pod.metadata, name, namespace, uid, annotations }, spec: pod.spec },
+      // Older pods go first; those without a time, last.
+      createdAt: Date.parse(pod.metadata?.creationTimestamp ?? '') || Infinity,
     };
     this.#taken.set(pod, taken);
     return taken;
   }
 }
-
-/** Older pods go first; those without a time, last. */
-const createdAt = (pod: AgentPod): number => Date.parse(pod.metadata.creationTimestamp ?? '') || Infinity;

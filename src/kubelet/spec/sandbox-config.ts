@@ -1,32 +1,28 @@
+import { isIPv6 } from 'node:net';
 import type { DNSConfig, LinuxResources, PodSandboxConfig, PortMapping, Protocol } from '#cri/types.ts';
-import type { AgentPod } from '#lib/kube/types.ts';
+import type { AgentPod, Container } from '#lib/kube/types.ts';
 import { type Paths, podLogDir } from '../paths.ts';
 import { sandboxAnnotations, sandboxLabels } from '../pod/labels.ts';
-import { namespaceOptions, selinuxOptions, supplementalGroups } from './security-context.ts';
+import { normalizedSysctl } from '../admission/sysctls.ts';
+import { groupsPolicy, namespaceOptions, selinuxOptions, supplementalGroups } from './security-context.ts';
+import { kernelHostname, podHostname } from './pod-hostname.ts';
 
-/** Linux cuts host names at 64 bytes; DNS labels at 63. */
-const MAX_HOSTNAME = 63;
-
-/** The pod's host name: its own wish, or its name, cut so that it ends with a letter or digit. */
-export function podHostname(pod: AgentPod): string {
-  if (pod.spec.hostnameOverride) return pod.spec.hostnameOverride;
-  if (pod.spec.hostname) return pod.spec.hostname;
-  return pod.metadata.name.slice(0, MAX_HOSTNAME).replace(/[-.]+$/, '');
+/** Of the containers that go on running; kubelet leaves out sidecars, whose host ports it counts all the same. */
+function portMappings({ spec }: AgentPod): PortMapping[] {
+  const sidecars = (spec.initContainers ?? []).filter((each) => each.restartPolicy === 'Always');
+  return [...sidecars, ...spec.containers].flatMap(mappingsOf);
 }
 
-function portMappings(pod: AgentPod): PortMapping[] {
-  const containers = [
-    ...(pod.spec.initContainers ?? []).filter((each) => each.restartPolicy === 'Always'),
-    ...pod.spec.containers,
-  ];
-  return containers.flatMap((container) =>
-    (container.ports ?? []).map((port) => ({
-      protocol: (port.protocol ?? 'TCP') as Protocol,
-      containerPort: port.containerPort,
-      hostPort: port.hostPort ?? 0,
-      hostIp: port.hostIP ?? '',
-    })),
-  );
+/** As upstream, the first of two ports of a container with the same name, or the same everything. */
+function mappingsOf({ ports = [] }: Container): PortMapping[] {
+  const byName = new Map<string, PortMapping>();
+  for (const { name, containerPort, hostPort = 0, hostIP = '', protocol = 'TCP' } of ports) {
+    const family = hostIP === '' ? 'any' : isIPv6(hostIP) ? 'v6' : 'v4';
+    const key = name || `${family}-${protocol}-${hostIP}:${containerPort}:${hostPort}`;
+    const mapping = { protocol: protocol as Protocol, containerPort, hostPort, hostIp: hostIP };
+    if (!byName.has(key)) byName.set(key, mapping);
+  }
+  return [...byName.values()];
 }
 
 /** The pod's own resources, and what running it costs beyond them. */
@@ -35,21 +31,30 @@ export interface SandboxResources {
   overhead: LinuxResources;
 }
 
-/** A pod's sandbox in CRI's terms. */
+/** A pod's sandbox in CRI's terms. Throws PodHostnameError where the pod can't have the name that it wants. */
 export function sandboxConfig(
   pod: AgentPod,
   options: {
     attempt: number;
     cgroupParent: string;
+    clusterDomain: string;
     dns: DNSConfig | undefined;
     paths: Paths;
     resources?: SandboxResources;
+    volumeGroups?: readonly number[];
   },
 ): PodSandboxConfig {
   const { metadata, spec } = pod;
   const security = spec.securityContext ?? {};
-  const containers = [...(spec.initContainers ?? []), ...spec.containers];
-  const sysctls = Object.fromEntries((security.sysctls ?? []).map(({ name, value }) => [name, value]));
+  const containers = [
+    ...(spec.initContainers ?? []),
+    ...spec.containers,
+    ...(spec.ephemeralContainers ?? []),
+  ];
+  // Runtimes know the names with dots only.
+  const sysctls = Object.fromEntries(
+    (security.sysctls ?? []).map(({ name, value }) => [normalizedSysctl(name), value]),
+  );
   const hostNetwork = spec.hostNetwork === true;
   return {
     metadata: {
@@ -58,7 +63,9 @@ export function sandboxConfig(
       namespace: metadata.namespace,
       attempt: options.attempt,
     },
-    hostname: hostNetwork ? '' : podHostname(pod),
+    hostname: hostNetwork
+      ? ''
+      : kernelHostname(podHostname(pod, options.clusterDomain), spec.setHostnameAsFQDN),
     logDirectory: podLogDir(options.paths, metadata),
     ...(options.dns === undefined ? {} : { dnsConfig: options.dns }),
     portMappings: hostNetwork ? [] : portMappings(pod),
@@ -73,7 +80,8 @@ export function sandboxConfig(
         privileged: containers.some((container) => container.securityContext?.privileged === true),
         // The sandbox itself never needs more than this, whatever its containers need.
         seccomp: { profileType: 'RuntimeDefault' },
-        supplementalGroups: supplementalGroups(pod),
+        supplementalGroups: supplementalGroups(pod, options.volumeGroups),
+        ...groupsPolicy(pod),
         ...(security.runAsUser === undefined ? {} : { runAsUser: security.runAsUser }),
         ...(security.runAsGroup === undefined ? {} : { runAsGroup: security.runAsGroup }),
         ...selinuxOptions(security.seLinuxOptions),

@@ -1,13 +1,8 @@
-import { join } from 'node:path';
-import type {
-  ContainerSecurityContext,
-  NamespaceOption,
-  SELinuxOptions,
-  SecurityProfile,
-} from '#cri/types.ts';
-import type { Image } from '#cri/types.ts';
+import type { ContainerSecurityContext, Image, NamespaceOption, SELinuxOptions } from '#cri/types.ts';
 import type { AgentPod, Container, SecurityContext } from '#lib/kube/types.ts';
-import { ContainerConfigError } from './config-error.ts';
+import { appArmorProfile, seccompProfile } from './profiles.ts';
+import { runAs, verifyNonRoot } from './run-as.ts';
+import type { HostVolume } from '../pod/ports.ts';
 
 const MASKED_PATHS = [
   '/proc/asound',
@@ -43,83 +38,43 @@ function effective(pod: AgentPod, container: Container): SecurityContext {
   if (fromPod.runAsGroup !== undefined) inherited.runAsGroup = fromPod.runAsGroup;
   if (fromPod.runAsNonRoot !== undefined) inherited.runAsNonRoot = fromPod.runAsNonRoot;
   if (fromPod.seLinuxOptions !== undefined) inherited.seLinuxOptions = fromPod.seLinuxOptions;
-  if (fromPod.seccompProfile !== undefined) inherited.seccompProfile = fromPod.seccompProfile;
-  if (fromPod.appArmorProfile !== undefined) inherited.appArmorProfile = fromPod.appArmorProfile;
-  return { ...inherited, ...container.securityContext };
+  const own = Object.entries(container.securityContext ?? {}).filter(
+    ([, value]) => value !== undefined && value !== null,
+  );
+  return { ...inherited, ...(Object.fromEntries(own) as SecurityContext) };
 }
 
-/** Linux groups that the pod asks for: fsGroup first, as upstream. */
-export function supplementalGroups(pod: AgentPod): number[] {
+/** Linux groups that the pod asks for, fsGroup first, as upstream, and last those that its volumes need. */
+export function supplementalGroups(pod: AgentPod, ofVolumes: readonly number[] = []): number[] {
   const context = pod.spec.securityContext;
-  return [
+  const own = [
     ...(context?.fsGroup === undefined ? [] : [context.fsGroup]),
     ...(context?.supplementalGroups ?? []),
   ];
+  return [...own, ...ofVolumes.filter((group) => !own.includes(group))];
 }
+
+/** Whether the groups that the image gives the user count too (`Merge`); undefined: the runtime's default, Merge. */
+export function groupsPolicy(pod: AgentPod): { supplementalGroupsPolicy?: 'Merge' | 'Strict' } {
+  const policy = pod.spec.securityContext?.supplementalGroupsPolicy;
+  return policy === undefined ? {} : { supplementalGroupsPolicy: policy as 'Merge' | 'Strict' };
+}
+
+export const volumeGroups = (volumes: ReadonlyMap<string, HostVolume>): number[] => [
+  ...new Set([...volumes.values()].flatMap(({ groups = [] }) => groups)),
+];
 
 export const selinuxOptions = (options: SELinuxOptions | undefined): { selinuxOptions?: SELinuxOptions } =>
   options === undefined ? {} : { selinuxOptions: { ...options } };
 
-interface ProfileSpec {
-  type: string;
-  localhostProfile?: string;
-}
-
-/** A profile that names a file must name one; an empty name would mean unconfined. */
-function profile(what: string, spec: ProfileSpec, localhostRef: (name: string) => string): SecurityProfile {
-  switch (spec.type) {
-    case 'RuntimeDefault':
-    case 'Unconfined':
-      return { profileType: spec.type };
-    case 'Localhost': {
-      const name = spec.localhostProfile ?? '';
-      if (name === '' || name.startsWith('/') || name.split('/').includes('..')) {
-        throw new ContainerConfigError(
-          `${what}.localhostProfile ${JSON.stringify(name)}: must be a path below the profile directory`,
-        );
-      }
-      return { profileType: 'Localhost', localhostRef: localhostRef(name) };
-    }
-    default:
-      throw new ContainerConfigError(
-        `${what}.type ${JSON.stringify(spec.type)}: must be RuntimeDefault, Unconfined or Localhost`,
-      );
-  }
-}
-
-/** The largest user ID that no runtime reads as something else (2³¹−1). */
-const MAX_UID = 0x7fffffff;
-
-/** Refuses what would run as root, or might, under runAsNonRoot; looked at afresh for every container. */
-function verifyNonRoot(context: SecurityContext, image: Image, container: string): void {
-  if (context.runAsNonRoot !== true) return;
-  if (context.runAsUser !== undefined) {
-    if (context.runAsUser !== 0) return;
-    throw new ContainerConfigError(
-      `container ${container}: runAsUser 0 breaks the pod's runAsNonRoot policy: set another runAsUser`,
-    );
-  }
-  if (image.uid !== undefined) {
-    if (image.uid > 0 && image.uid <= MAX_UID) return;
-    throw new ContainerConfigError(
-      `container ${container} has runAsNonRoot and image will run as root (or as an unusable user ${image.uid}): set runAsUser`,
-    );
-  }
-  if (image.username !== '') {
-    throw new ContainerConfigError(
-      `container ${container} has runAsNonRoot and image has non-numeric user (${image.username}), cannot verify user is non-root: set runAsUser`,
-    );
-  }
-  throw new ContainerConfigError(
-    `container ${container} has runAsNonRoot and image will run as root: set runAsUser or use an image with a numeric USER`,
-  );
-}
-
-function runAs(context: SecurityContext, image: Image): Partial<ContainerSecurityContext> {
-  const group = context.runAsGroup === undefined ? {} : { runAsGroup: context.runAsGroup };
-  if (context.runAsUser !== undefined) return { runAsUser: context.runAsUser, ...group };
-  if (image.uid !== undefined) return { runAsUser: image.uid, ...group };
-  return image.username === '' ? group : { runAsUsername: image.username, ...group };
+/** The node's part of a container's security. */
+export interface SecuritySettings {
+  seccompRoot: string;
+  seccompDefault: boolean;
+  /** Paths of this machine that are hidden from containers besides the fixed ones. */
+  maskedPaths: readonly string[];
+  /** Groups that volumes are readable for. */
+  volumeGroups?: readonly number[];
 }
 
 /** The security context of a container in CRI's terms. Throws ContainerConfigError with what to mend. */
@@ -127,21 +82,20 @@ export function containerSecurityContext(
   pod: AgentPod,
   container: Container,
   image: Image,
-  options: { seccompRoot: string; seccompDefault: boolean },
+  settings: SecuritySettings,
 ): ContainerSecurityContext {
   const context = effective(pod, container);
-  verifyNonRoot(context, image, container.name);
+  verifyNonRoot(context, image, pod, container.name);
   const unmasked = context.procMount === 'Unmasked';
-  const policy = pod.spec.securityContext?.supplementalGroupsPolicy;
-  const unset: SecurityProfile = { profileType: options.seccompDefault ? 'RuntimeDefault' : 'Unconfined' };
+  const apparmor = appArmorProfile(pod, container);
   return {
     namespaceOptions: namespaceOptions(pod),
     privileged: context.privileged === true,
     readonlyRootfs: context.readOnlyRootFilesystem === true,
     noNewPrivs: context.allowPrivilegeEscalation === false,
-    supplementalGroups: supplementalGroups(pod),
-    ...(policy === undefined ? {} : { supplementalGroupsPolicy: policy as 'Merge' | 'Strict' }),
-    maskedPaths: unmasked ? [] : MASKED_PATHS,
+    supplementalGroups: supplementalGroups(pod, settings.volumeGroups),
+    ...groupsPolicy(pod),
+    maskedPaths: unmasked ? [] : [...MASKED_PATHS, ...settings.maskedPaths],
     readonlyPaths: unmasked ? [] : READONLY_PATHS,
     ...(context.capabilities === undefined
       ? {}
@@ -153,12 +107,7 @@ export function containerSecurityContext(
         }),
     ...selinuxOptions(context.seLinuxOptions),
     ...runAs(context, image),
-    seccomp:
-      context.seccompProfile === undefined
-        ? unset
-        : profile('seccompProfile', context.seccompProfile, (name) => join(options.seccompRoot, name)),
-    ...(context.appArmorProfile === undefined
-      ? {}
-      : { apparmor: profile('appArmorProfile', context.appArmorProfile, (name) => name) }),
+    seccomp: seccompProfile(pod, container, settings),
+    ...(apparmor === undefined ? {} : { apparmor }),
   };
 }

@@ -1,5 +1,5 @@
 import type { AgentPod, ContainerStatus, PodCondition } from '#lib/kube/types.ts';
-import type { ContainerView } from '../pod/instances.ts';
+import { type ContainerView, isInitKind } from '../pod/instances.ts';
 import type { Phase } from './phase.ts';
 
 interface Verdict {
@@ -30,7 +30,7 @@ function initializedVerdict(
   initialized: boolean,
 ): Verdict {
   const type = 'Initialized';
-  const init = views.filter((view) => view.kind !== 'app');
+  const init = views.filter(isInitKind);
   if (init.length === 0 || initialized)
     return isTrue(type, phase === 'Succeeded' ? 'PodCompleted' : undefined);
   if (phase === 'Succeeded') return isTrue(type, 'PodCompleted');
@@ -61,7 +61,9 @@ function readyVerdict(
   if (phase === 'Succeeded') return { type, status: 'False', reason: 'PodCompleted' };
   if (phase === 'Failed') return { type, status: 'False', reason: 'PodFailed' };
   // Init containers are done when they matter no more; sidecars stay part of the pod.
-  const counted = views.filter((view) => view.kind !== 'init').map((view) => view.spec.name);
+  const counted = views
+    .filter(({ kind }) => kind === 'app' || kind === 'sidecar')
+    .map((view) => view.spec.name);
   const unknown = counted.filter((name) => statuses.get(name) === undefined);
   const unready = counted.filter((name) => statuses.get(name)?.ready === false);
   if (unknown.length === 0 && unready.length === 0) return isTrue(type);

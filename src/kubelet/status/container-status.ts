@@ -1,4 +1,5 @@
-import type { ContainerState, ContainerStatus } from '#lib/kube/types.ts';
+import type { ContainerState, ContainerStatus, ResourceRequirements } from '#lib/kube/types.ts';
+import { withAmounts } from '../pod/allocation.ts';
 import type { WaitingReason } from '../pod/decision.ts';
 import { type Healths, healthOf } from '../pod/health.ts';
 import type { ContainerView, Instance } from '../pod/instances.ts';
@@ -13,6 +14,8 @@ export interface ContainerStatusContext {
   initialized: boolean;
   waiting: ReadonlyMap<string, WaitingReason>;
   healths: Healths;
+  /** CPU and memory that running containers have, by name. */
+  actuated: Readonly<Record<string, ResourceRequirements>>;
 }
 
 const containerId = (runtimeName: string, id: string): string => (id === '' ? '' : `${runtimeName}://${id}`);
@@ -49,6 +52,8 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
   const { runtimeName } = context;
   const waiting = context.waiting.get(spec.name);
   const common = { name: spec.name, ...volumeMountStatuses(view) };
+  // Upstream never calls an ephemeral container ready, nor says whether it has started.
+  const counts = view.kind !== 'ephemeral';
   if (current === undefined) {
     const state = unseenState(view, context, waiting);
     return {
@@ -58,7 +63,7 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
       state,
       lastState: {},
       ready: state.terminated?.exitCode === 0,
-      started: false,
+      ...(counts ? { started: false } : {}),
       restartCount: 0,
     };
   }
@@ -69,19 +74,27 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
   const overlaid = waiting !== undefined && state.running === undefined;
   const last = overlaid && state.terminated !== undefined ? state : lastState(previous, runtimeName);
   const { started, ready } = healthOf(context.healths, view);
+  const running = state.running !== undefined;
   return {
     ...common,
-    ...(spec.resources === undefined ? {} : { resources: spec.resources }),
+    ...(spec.resources === undefined ? {} : { resources: running ? present(view, context) : spec.resources }),
     ...(spec.resources?.requests === undefined ? {} : { allocatedResources: spec.resources.requests }),
     image: current.image || (spec.image ?? ''),
     imageID: current.imageRef,
     containerID: containerId(runtimeName, current.id),
     state: overlaid ? { waiting: { ...waiting } } : state,
     lastState: last,
-    ready: view.kind === 'init' ? state.terminated?.exitCode === 0 : started && ready,
-    started,
+    ready: view.kind === 'init' ? state.terminated?.exitCode === 0 : counts && started && ready,
+    ...(counts ? { started } : {}),
     restartCount: current.attempt,
+    ...(current.user === undefined ? {} : { user: { linux: { ...current.user } } }),
   };
+}
+
+/** What a running container has: of CPU and memory that may be less than it was given. */
+function present({ spec }: ContainerView, { actuated }: ContainerStatusContext): ResourceRequirements {
+  const own = actuated[spec.name];
+  return own === undefined ? { ...spec.resources } : withAmounts(spec.resources, own, ['memory', 'cpu']);
 }
 
 function lastState(previous: Instance | undefined, runtimeName: string): ContainerState {

@@ -1,6 +1,6 @@
 /** The statuses of containers once nothing of an ending pod runs any more (upstream's TerminatePod). */
 import type { ContainerState, ContainerStatus } from '#lib/kube/types.ts';
-import { type ContainerView, LOST_MESSAGE, LOST_REASON } from '../pod/instances.ts';
+import { type ContainerView, isInitKind, LOST_MESSAGE, LOST_REASON } from '../pod/instances.ts';
 
 const lost: ContainerState = {
   terminated: { exitCode: 137, reason: LOST_REASON, message: LOST_MESSAGE },
@@ -22,7 +22,7 @@ export function endStatuses(
   views: readonly ContainerView[],
   statuses: Map<string, ContainerStatus>,
 ): Map<string, ContainerStatus> {
-  const init = views.filter((view) => view.kind !== 'app');
+  const init = views.filter(isInitKind);
   const apps = views.filter((view) => view.kind === 'app');
   const of = (view: ContainerView | undefined): ContainerStatus | undefined =>
     view && statuses.get(view.spec.name);

@@ -4,13 +4,14 @@ import type { AgentPod, ContainerStatus, PodCondition, PodStatus } from '#lib/ku
 import { isApiPod, isTerminalPhase } from '../pod/api-pod.ts';
 import type { WaitingReason } from '../pod/decision.ts';
 import type { Healths } from '../pod/health.ts';
-import type { ContainerView } from '../pod/instances.ts';
+import type { ContainerKind, ContainerView } from '../pod/instances.ts';
 import type { PodRecord } from '../pod/record.ts';
+import { onePerFamily } from '../spec/pod-ips.ts';
 import { podConditions } from './conditions.ts';
 import { containerStatus } from './container-status.ts';
 import { endStatuses, endedPhase } from './ended.ts';
 import { type Phase, podPhase } from './phase.ts';
-import { onePerFamily } from './pod-ips.ts';
+import { resizeConditions } from './resize-conditions.ts';
 import { apiTime } from './time.ts';
 
 /** Everything that a pod's status is a function of. */
@@ -30,6 +31,8 @@ export interface StatusInputs {
   mayRun: boolean;
   /** What was published last: conditions keep their times. */
   previous: PodStatus | undefined;
+  /** Why the resize under way doesn't come to its end. */
+  resizeError?: string | undefined;
   hostIps: readonly string[];
   runtimeName: string;
   now: number;
@@ -38,13 +41,14 @@ export interface StatusInputs {
 export function podStatus(inputs: StatusInputs): PodStatus {
   const { pod, containers, record, previous, hostIps } = inputs;
   const statuses = containerStatuses(inputs);
-  const of = (init: boolean): ContainerStatus[] =>
+  const of = (...kinds: ContainerKind[]): ContainerStatus[] =>
     containers
-      .filter((view) => (view.kind !== 'app') === init)
+      .filter(({ kind }) => kinds.includes(kind))
       .flatMap((view) => statuses.get(view.spec.name) ?? []);
   const outcome = outcomeOf(inputs, statuses);
   const ips = podIps(inputs);
-  const initContainerStatuses = of(true);
+  const initContainerStatuses = of('init', 'sidecar');
+  const ephemeralContainerStatuses = of('ephemeral');
   const now = apiTime(inputs.now);
   const generation = Math.max(pod.metadata.generation ?? 0, previous?.observedGeneration ?? 0);
   return {
@@ -52,6 +56,7 @@ export function podStatus(inputs: StatusInputs): PodStatus {
     ...outcome,
     conditions: [
       ...disruption(inputs, outcome.phase, now),
+      ...(isTerminalPhase(outcome.phase) ? [] : resizeConditions(record, inputs.resizeError)),
       ...podConditions({
         pod,
         views: containers,
@@ -67,7 +72,8 @@ export function podStatus(inputs: StatusInputs): PodStatus {
     ...(ips[0] === undefined ? {} : { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
     ...(record === undefined ? {} : { startTime: record.startTime }),
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
-    containerStatuses: of(false),
+    containerStatuses: of('app'),
+    ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses }),
     qosClass: podQosClass(pod),
   };
 }
@@ -82,6 +88,7 @@ function containerStatuses(inputs: StatusInputs): Map<string, ContainerStatus> {
     initialized: inputs.initialized,
     waiting: inputs.waiting,
     healths: inputs.healths,
+    actuated: inputs.record?.actuated ?? {},
   };
   const statuses = new Map(
     inputs.containers.map((view) => [view.spec.name, containerStatus(view, context)] as const),

@@ -137,7 +137,7 @@ export class ApiBed {
     await sources.start((wanted) => {
       workers.setDesired(wanted);
       mirrors.setDesired(wanted, sources.isCompleteFor('file'));
-      housekeeping.lookSoon();
+      housekeeping.setWanted(wanted);
     });
     housekeeping.start();
     if (options.synced !== false) informer.sync();

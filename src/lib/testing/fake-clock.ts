@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../clock.ts';
 /** A clock that stands still until the test moves it. */
 export class FakeClock implements Clock {
   #now: number;
+  #setBy = 0;
   #sequence = 0;
   readonly #timers = new Map<number, { at: number; wake: () => void }>();
 
@@ -15,7 +16,7 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
-    return this.#now;
+    return this.#now + this.#setBy;
   }
 
   monotonic(): number {
@@ -26,6 +27,11 @@ export class FakeClock implements Clock {
     const id = this.#sequence++;
     this.#timers.set(id, { at: this.#now + Math.max(0, ms), wake });
     return { cancel: () => void this.#timers.delete(id) };
+  }
+
+  /** Sets the wall clock forward or, where `ms` is negative, back; intervals and timers don't follow. */
+  set(ms: number): void {
+    this.#setBy += ms;
   }
 
   /** How many timers wait. */

@@ -79,6 +79,7 @@ export class BareCalls {
     const sandbox = sandboxConfig(pod, {
       attempt: 0,
       cgroupParent: `/bare/pod${uid}`,
+      clusterDomain: '',
       dns: undefined,
       paths,
     });
@@ -94,6 +95,7 @@ export class BareCalls {
       variables: new Map(),
       volumes: new Map(),
       subPaths: new Map(),
+      hostsFile: undefined,
       terminationMessageFile,
       resources: containerResources(pod, container, {
         cpuCfsQuota: true,
@@ -105,6 +107,7 @@ export class BareCalls {
       }),
       paths,
       seccompDefault: false,
+      maskedPaths: [],
     });
     return { sandbox: { ...sandbox, labels: {} }, container: { ...config, labels: {} } };
   }

@@ -52,7 +52,7 @@ export const noFigures = (): Figures => ({
  * Long enough for the agent's echoes of what happened last (events, lists, housekeeping) to be over, and for a new
  * container's shell to have set its trap: TERM before that is lost on a container's first process.
  */
-const SETTLE_MS = 700;
+export const SETTLE_MS = 700;
 const CONCURRENCIES = [1, 2, 4, 8, 16];
 
 export async function findConcurrency(
@@ -124,8 +124,8 @@ async function timeOf(work: () => Promise<{ code: number }>): Promise<number> {
   return performance.now() - begin;
 }
 
-async function measureIdle(
-  agent: TestAgent,
+export async function measureIdle(
+  agent: Pick<TestAgent, 'pid'>,
   containerdPid: number,
   idleSeconds: number,
 ): Promise<{ agent: number; containerd: number }> {

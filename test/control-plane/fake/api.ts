@@ -6,6 +6,7 @@ import type { NodeWrite } from './auth/node-restriction.ts';
 import { checkContainerTransitions } from './container-transition.ts';
 import { applyCreateDefaults, namespaceContents } from './create-defaults.ts';
 import { findKind } from './kinds.ts';
+import { requestMatcher } from './http/list.ts';
 import { isMap } from './object.ts';
 import type { Json, JsonMap, KubeObject } from './object.ts';
 import { jsonPatch } from './patch/json-patch.ts';
@@ -96,7 +97,9 @@ export class Api {
       case 'delete':
         return ok(this.#delete(call, name ?? ''));
       case 'deletecollection':
-        for (const object of this.#parts.registry.store.list(kind, namespace)) {
+        for (const object of this.#parts.registry.store
+          .list(kind, namespace)
+          .filter(requestMatcher(request))) {
           this.#delete(
             { ...call, request: { ...request, name: object.metadata.name } },
             object.metadata.name,

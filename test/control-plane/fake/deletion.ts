@@ -9,8 +9,8 @@ import type { KubeObject } from './object.ts';
 import { conflict } from './status-error.ts';
 
 export type Deletion =
-  /** The object goes at once. */
-  | { type: 'remove' }
+  /** The object goes at once; a pod is first marked, so that watchers see the last grace period that was given. */
+  | { type: 'remove'; marked?: KubeObject }
   /** It stays, with a deletion timestamp. */
   | { type: 'mark'; object: KubeObject }
   /** It is being deleted already, and soon enough. */
@@ -38,7 +38,7 @@ function firstGrace(pod: KubeObject, asked: number | undefined): number {
   return grace < 0 ? 1 : grace;
 }
 
-function mark(object: KubeObject, at: number, grace: number, isFirst: boolean): Deletion {
+function mark(object: KubeObject, at: number, grace: number, isFirst: boolean): KubeObject {
   const { generation } = object.metadata;
   const metadata = {
     ...object.metadata,
@@ -46,7 +46,7 @@ function mark(object: KubeObject, at: number, grace: number, isFirst: boolean): 
     deletionGracePeriodSeconds: grace,
     ...(isFirst && generation !== undefined ? { generation: generation + 1 } : {}),
   };
-  return { type: 'mark', object: { ...object, metadata } };
+  return { ...object, metadata };
 }
 
 /** Decides, and changes nothing. `now` is wall time in milliseconds. */
@@ -78,7 +78,10 @@ export function decideDeletion(
       }
     }
   }
-  if (grace === 0 && finalizers.length === 0) return { type: 'remove' };
+  if (grace === 0 && finalizers.length === 0) {
+    const isNews = kind.plural === 'pods' && (isFirst || deletionGracePeriodSeconds > 0);
+    return { type: 'remove', ...(isNews ? { marked: mark(object, at, grace, isFirst) } : {}) };
+  }
   if (!isFirst && grace === 0 && deletionGracePeriodSeconds === 0) return { type: 'pending' };
-  return mark(object, at, grace, isFirst);
+  return { type: 'mark', object: mark(object, at, grace, isFirst) };
 }

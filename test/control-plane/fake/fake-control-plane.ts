@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestClient } from '../client.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { Identities, adminUser } from '../identities.ts';
 import { Authority } from '../pki.ts';
@@ -20,6 +21,7 @@ import type { User } from './user.ts';
 interface Running {
   parts: FakeParts;
   front: Front;
+  side: Front;
   server: TlsServer;
   authority: Authority;
   dir: string;
@@ -55,10 +57,11 @@ export class FakeControlPlane extends Identities implements ControlPlane {
     );
     await server.listen(socket);
     const front = new Front(socket, address, options.port ?? 0);
+    const side = new Front(socket, '127.0.0.1', 0);
     await front.listen();
     seed(parts.registry, authority.certificate, address, front.port, Date.now());
     const url = `https://${address}:${front.port}`;
-    const plane = new FakeControlPlane({ parts, front, server, authority, dir, hosts }, url, admin);
+    const plane = new FakeControlPlane({ parts, front, side, server, authority, dir, hosts }, url, admin);
     await setUpCluster(plane.client);
     parts.recorder.clear();
     return plane;
@@ -115,6 +118,11 @@ export class FakeControlPlane extends Identities implements ControlPlane {
     return this.#running.parts.watches.stall(match);
   }
 
+  /** Those that are open now say nothing more, as a connection that is dead without knowing it; the next ones do. */
+  stallOpenWatches(match: RequestMatch = {}): void {
+    this.#running.parts.watches.stallOpen(match);
+  }
+
   /** Open watches are told 410, and no older revision than now can be watched from. */
   expireWatches(match: RequestMatch = {}): void {
     this.#running.parts.store.compact();
@@ -133,6 +141,21 @@ export class FakeControlPlane extends Identities implements ControlPlane {
 
   hear(): void {
     this.#running.front.hear();
+  }
+
+  /** Half-open for good: connections that are open now carry nothing any more, and new ones do. */
+  freezeConnections(): void {
+    this.#running.front.freeze();
+  }
+
+  /**
+   * The admin, by a door that stays open while the server is gone or deaf for everybody else: what happens in a cluster
+   * that one node can't reach.
+   */
+  async sideDoor(): Promise<TestClient> {
+    const { side } = this.#running;
+    await side.listen();
+    return this.clientAt(`https://127.0.0.1:${side.port}`);
   }
 
   /** Resets all connections. */
@@ -180,10 +203,11 @@ export class FakeControlPlane extends Identities implements ControlPlane {
   }
 
   async destroy(): Promise<void> {
-    const { front, server, dir, parts } = this.#running;
+    const { front, side, server, dir, parts } = this.#running;
     parts.faults.clear();
     this.closeClients();
     await front.close();
+    await side.close();
     await server.close();
     await rm(dir, { recursive: true, force: true });
   }

@@ -57,6 +57,19 @@ export class Front {
     await closed;
   }
 
+  /** The connections that are open now go deaf for good, as where a firewall has forgotten them; new ones are well. */
+  freeze(): void {
+    for (const { client, server } of this.#pairs) {
+      client.unpipe(server);
+      server.unpipe(client);
+      client.pause();
+      server.pause();
+      this.#deaf.add(client);
+      client.on('close', () => this.#deaf.delete(client));
+    }
+    this.#pairs.clear();
+  }
+
   /** Resets all connections. */
   cut(): void {
     for (const socket of this.#deaf) socket.resetAndDestroy();

@@ -50,6 +50,7 @@ export const kinds: readonly Kind[] = [
   kind(r.endpointSlices, 'EndpointSlice', { generation: true }),
   kind(r.serviceCidrs, 'ServiceCIDR', { status: true }),
   kind(r.certificateSigningRequests, 'CertificateSigningRequest', { status: true }),
+  kind(r.resourceSlices, 'ResourceSlice', { generation: true, ...strict }),
   kind(r.roles, 'Role'),
   kind(r.roleBindings, 'RoleBinding'),
   kind(r.clusterRoles, 'ClusterRole'),

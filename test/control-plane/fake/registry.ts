@@ -172,6 +172,7 @@ export class Registry {
     const deletion = decideDeletion(kind, object, options, this.#options.now());
     if (deletion.type === 'pending') return object;
     if (deletion.type === 'mark') return this.store.put(resource, deletion.object);
+    if (deletion.marked !== undefined) this.store.put(resource, deletion.marked);
     return this.store.remove(resource, namespace, name) ?? object;
   }
 

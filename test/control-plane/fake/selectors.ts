@@ -1,5 +1,5 @@
 import { badRequest } from './status-error.ts';
-import { textOf } from './object.ts';
+import { isMap, textOf } from './object.ts';
 import type { KubeObject } from './object.ts';
 
 export type Matcher = (object: KubeObject) => boolean;
@@ -16,29 +16,39 @@ function terms(text: string): { field: string; negated: boolean; value: string }
     });
 }
 
-const fields: Record<string, (object: KubeObject) => unknown> = {
-  'metadata.name': (object) => object.metadata.name,
-  'metadata.namespace': (object) => object.metadata.namespace,
-  'spec.nodeName': (object) => object.spec?.['nodeName'],
-  'spec.restartPolicy': (object) => object.spec?.['restartPolicy'],
-  'spec.serviceAccountName': (object) => object.spec?.['serviceAccountName'],
-  'status.phase': (object) => object.status?.['phase'],
-  'status.podIP': (object) => object.status?.['podIP'],
-  type: (object) => object['type'],
-  'spec.signerName': (object) => object.spec?.['signerName'],
-  'involvedObject.name': (object) => (object['involvedObject'] as { name?: string } | undefined)?.name,
-  'involvedObject.uid': (object) => (object['involvedObject'] as { uid?: string } | undefined)?.uid,
-  reason: (object) => object['reason'],
+const specFields = (...names: string[]): string[] => names.map((name) => `spec.${name}`);
+
+/** The field selectors of each kind, besides those on name and namespace that all have: upstream's, in part. */
+const supported: Readonly<Record<string, readonly string[]>> = {
+  pods: [
+    ...specFields('nodeName', 'restartPolicy', 'schedulerName', 'serviceAccountName', 'hostNetwork'),
+    'status.phase',
+    'status.podIP',
+  ],
+  nodes: specFields('unschedulable'),
+  services: specFields('clusterIP', 'type'),
+  secrets: ['type'],
+  certificatesigningrequests: specFields('signerName'),
+  resourceslices: specFields('nodeName', 'driver'),
+  events: ['name', 'namespace', 'uid', 'kind']
+    .map((name) => `involvedObject.${name}`)
+    .concat('reason', 'type'),
 };
 
-/** The field selectors that some kind supports; which kind supports which is not told apart. */
-export function fieldMatcher(text: string): Matcher {
-  const wanted = terms(text).map(({ field, negated, value }) => {
-    const read = fields[field];
-    if (read === undefined) throw badRequest(`field label not supported: ${field}`);
-    return (object: KubeObject): boolean => (textOf(read(object)) === value) !== negated;
-  });
-  return (object) => wanted.every((holds) => holds(object));
+function read(object: KubeObject, path: string): string {
+  let at: unknown = object;
+  for (const step of path.split('.')) at = isMap(at) ? at[step] : undefined;
+  return textOf(at);
+}
+
+/** `plural` tells which fields may be selected by; throws 400 for others. */
+export function fieldMatcher(plural: string, text: string): Matcher {
+  const allowed = ['metadata.name', 'metadata.namespace', ...(supported[plural] ?? [])];
+  const wanted = terms(text);
+  for (const { field } of wanted) {
+    if (!allowed.includes(field)) throw badRequest(`field label not supported: ${field}`);
+  }
+  return (object) => wanted.every(({ field, negated, value }) => (read(object, field) === value) !== negated);
 }
 
 /** The value that a selector demands of a field, where it demands one. */

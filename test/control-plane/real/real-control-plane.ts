@@ -101,7 +101,8 @@ export class RealControlPlane extends Identities implements ControlPlane {
 
   /** As the admin: its standard output; rejects with what it wrote to standard error. */
   kubectl(...args: string[]): Promise<string> {
-    return exec(this.#running.kubectl, [`--kubeconfig=${this.#adminFile}`, ...args]);
+    const cache = join(this.#running.dir, 'kubectl-cache');
+    return exec(this.#running.kubectl, [`--kubeconfig=${this.#adminFile}`, `--cache-dir=${cache}`, ...args]);
   }
 
   async stop(): Promise<void> {

@@ -19,6 +19,10 @@ export class Service {
     this.#logFile = logFile;
   }
 
+  pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
   /** Does nothing where it runs. */
   async start(): Promise<void> {
     if (this.#runs()) return;

@@ -2,6 +2,10 @@ import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
+import { connect } from '#cri/grpc/connect.ts';
+import { containerConfig, sandboxConfig } from '#cri/testing/configs.ts';
+import { systemClock } from '#host/clock.ts';
+import { untilNothingLeft } from '#test/bed/inventory.ts';
 import {
   container,
   hadItsRun,
@@ -211,6 +215,35 @@ describe('a kill -9 of the agent', () => {
     expect(identity(await node.agent.waitForPod('stays', isRunning))).toEqual(stays);
     await clear('stays.yaml');
     await expectNothingLeft(before);
+  });
+
+  test('a task that containerd has lost sight of goes with its pod, within seconds', async () => {
+    const before = await inventory();
+    await node.agent.write('stuck.yaml', podManifest('stuck', [container('main')]));
+    const { pod } = await node.agent.waitForPod('stuck', isRunning);
+    const uid = pod.metadata?.uid ?? '';
+    await node.agent.kill9();
+    const connection = await connect(node.containerd.endpoint, { clock: systemClock });
+    try {
+      const labels = { 'io.kubernetes.pod.uid': uid };
+      const [sandbox] = await connection.runtime.listPodSandbox({ labelSelector: labels });
+      const config = sandboxConfig('stuck', { uid });
+      config.linux.cgroupParent = `/kubepods/besteffort/pod${uid}`;
+      const command = ['/bin/sh', '-c', 'sleep 1000'];
+      const lost = await connection.runtime.createContainer(
+        sandbox?.id ?? '',
+        containerConfig('main', node.containerd.image, { attempt: 1, command, labels }),
+        config,
+      );
+      // What a StartContainer that is cut off comes to now and then: the task runs, and CRI doesn't know of it.
+      await node.containerd.ctr('tasks', 'start', '--detach', '--null-io', lost);
+    } finally {
+      connection.close();
+    }
+    await node.agent.remove('stuck.yaml');
+    await node.agent.restart();
+    await node.agent.waitFor(async () => (await inventory()).sandboxes.length === 0, 15_000);
+    expect(await untilNothingLeft(before, inventory, 15_000)).toEqual({});
   });
 
   test('a stop (TERM) leaves the pods, and ends with status 0 within 5 s', async () => {

@@ -162,8 +162,12 @@ describe.concurrent('how containers end', () => {
     );
     const view = await node.agent.waitForPod(
       'oom',
-      (each) => (statusOf(each)?.restartCount ?? 0) > 0 && statusOf(each)?.state?.waiting !== undefined,
+      // containerd 1.6 may miss the kernel's word on a busy machine, and say it of the next instance.
+      (each) =>
+        statusOf(each)?.state?.waiting !== undefined &&
+        statusOf(each)?.lastState?.terminated?.reason === 'OOMKilled',
     );
+    expect(statusOf(view)?.restartCount).toBeGreaterThan(0);
     expect(statusOf(view)?.lastState?.terminated).toMatchObject({ exitCode: 137, reason: 'OOMKilled' });
   });
 

@@ -27,6 +27,7 @@ describe('a watch', () => {
     await client.patch(pods, { name: 'bound-2', subresource: 'status' }, { status: { phase: 'Running' } });
     expect(await watch.next()).toMatchObject({ type: 'MODIFIED', object: { status: { phase: 'Running' } } });
     await client.delete(pods, { name: 'bound-2' }, { gracePeriodSeconds: 0 });
+    expect((await watch.next())?.object.metadata?.deletionGracePeriodSeconds).toBe(0);
     const last = await watch.next();
     expect(last?.type).toBe('DELETED');
     const { items, resourceVersion } = await client.list<Pod>(pods);

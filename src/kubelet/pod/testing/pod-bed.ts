@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { LinuxResources } from '#cri/types.ts';
 import { FakeRuntime } from '#cri/testing/fake-runtime.ts';
 import type { AgentPod, Container, ContainerStatus, PodSpec, PodStatus } from '#lib/kube/types.ts';
 import { silentLogger } from '#lib/logger.ts';
@@ -24,6 +25,7 @@ import type { Paths } from '../../paths.ts';
 import { podDir, podLogDir } from '../../paths.ts';
 import { ContainerCommands } from '../../probing/container-commands.ts';
 import { ProbeManager } from '../../probing/probe-manager.ts';
+import { amountsOf } from '../allocation.ts';
 import { CRASH_BACKOFF } from '../crash-backoff.ts';
 import { StepExecutor } from '../execute.ts';
 import { ContainerKiller } from '../kill-containers.ts';
@@ -121,6 +123,8 @@ export class PodBed {
   volumeFailure: Error | undefined;
   /** Every renewal of a pod's volumes. */
   readonly refreshed: string[] = [];
+  /** Every change of a pod's group while it runs. */
+  readonly resized: string[] = [];
   services: ServiceLister | undefined;
   runtimeClasses: RuntimeClassLister | undefined;
   /** The present agent's ConfigMaps and Secrets. */
@@ -251,6 +255,7 @@ export class PodBed {
       ...common,
       messages: { prepare: () => Promise.resolve('/dev/null') },
       subPaths: { prepare: ({ volumePath }) => Promise.resolve(volumePath) },
+      hostsFiles: { prepare: () => Promise.resolve(undefined) },
       environment: new ContainerEnvironment({
         objects: this.objects,
         services: this.services,
@@ -258,8 +263,9 @@ export class PodBed {
         hostIps: ['192.0.2.1'],
       }),
       hostIps: ['192.0.2.1'],
+      clusterDomain: 'cluster.local',
       seccompDefault: false,
-      resourcesOf: () => ({}),
+      resourcesOf,
     });
     const commands = new ContainerCommands({
       runtime,
@@ -302,6 +308,10 @@ export class PodBed {
           this.cgroups.add(pod.metadata.uid);
           return Promise.resolve(`/kubepods/pod${pod.metadata.uid}`);
         },
+        resize: (pod, _before, resource, direction) => {
+          this.resized.push(`${direction} ${resource} ${pod.metadata.name}`);
+          return Promise.resolve();
+        },
         killStrays: (uid, isLive) => {
           this.strays.set(uid, isLive);
           return Promise.resolve();
@@ -326,12 +336,14 @@ export class PodBed {
         },
       },
       handlers: new RuntimeHandlers(this.runtimeClasses),
+      resourcesOf,
       sandboxResourcesOf: () => ({ resources: {}, overhead: {} }),
       starter,
       killer,
       postStart: new PostStart({ runner, killer, events, log: silentLogger }),
       observer,
-      dns: () => Promise.resolve({ resolvConf: '', clusterDns: [], clusterDomain: '' }),
+      dns: { of: () => Promise.resolve({ servers: [], searches: [], options: [] }) },
+      clusterDomain: 'cluster.local',
     });
     const statuses = this.#outside.statuses?.();
     const worker = new PodWorker({
@@ -369,3 +381,9 @@ export class PodBed {
     return workers;
   }
 }
+
+/** What a test can see of a container's resources. */
+const resourcesOf = (_pod: AgentPod, container: Container): LinuxResources => {
+  const { cpuRequest, cpuLimit, memoryLimit } = amountsOf(container);
+  return { cpuShares: cpuRequest, cpuQuota: cpuLimit, memoryLimitInBytes: memoryLimit };
+};

@@ -109,6 +109,15 @@ export function nodeMayNot(store: Store, node: string, request: ResourceRequest)
         return subresource === undefined || subresource === 'status' ? undefined : 'no such permission';
       }
       return verb === 'create' && subresource === undefined ? undefined : 'no such permission';
+    case 'resourceslices':
+      // Collections only by their node; single ones are not told apart here, as no plugin of a test publishes any.
+      if (
+        verb === 'create' ||
+        demandedField(request.query.get('fieldSelector') ?? '', 'spec.nodeName') === node
+      ) {
+        return undefined;
+      }
+      return 'can only list/watch/deletecollection resourceslices with nodeName field selector';
     case 'pods':
       return mayNotPods(store, node, request);
     default: {

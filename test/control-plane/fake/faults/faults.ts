@@ -5,8 +5,10 @@ import type { RequestFacts, RequestMatch } from './match.ts';
 export type Misbehaviour =
   /** Refused with this status; 429 and 503 may say when to come back. */
   | { type: 'refuse'; status: number; reason?: string; message?: string; retryAfterSeconds?: number }
-  /** Served after this time. */
-  | { type: 'delay'; ms: number }
+  /** Served after this time; a client that has gone by then isn't, unless `anyway`. */
+  | { type: 'delay'; ms: number; anyway?: boolean }
+  /** Served at once, and the answer is sent after this time. */
+  | { type: 'answer-late'; ms: number }
   /** Read and never answered; the connection stays. */
   | { type: 'hang' }
   /** The connection is cut before the request is served. */

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Api } from '../api.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
 import { nodeMayNot } from '../auth/node-authorizer.ts';
@@ -27,6 +28,7 @@ export interface HandlerParts {
 }
 
 const origin = 'https://fake';
+const never = new AbortController().signal;
 
 /** Answers one HTTP request; never throws. */
 export class Handler {
@@ -72,7 +74,9 @@ export class Handler {
     if (user === undefined) throw new StatusError(401, 'Unauthorized', 'Unauthorized');
     const answer = this.#answer(exchange, user, url, request);
     if (answer === undefined) return;
-    if (fault?.misbehaviour.type === 'lose-answer') exchange.cut();
+    const how = fault?.misbehaviour;
+    if (how?.type === 'answer-late') await pause(how.ms, exchange.response, fault?.ended ?? never);
+    if (how?.type === 'lose-answer') exchange.cut();
     else exchange.send(answer.status, answer.body);
   }
 
@@ -127,6 +131,10 @@ export class Handler {
         throw new StatusError(status, reason, message, more);
       }
       case 'delay':
+        if (how.anyway === true) {
+          await wait(how.ms);
+          return true;
+        }
         await pause(how.ms, exchange.response, ended);
         return !exchange.response.destroyed;
       case 'hang':
@@ -136,6 +144,7 @@ export class Handler {
       case 'cut':
         exchange.cut();
         return false;
+      case 'answer-late':
       case 'lose-answer':
         return true;
     }

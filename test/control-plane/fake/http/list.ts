@@ -7,8 +7,8 @@ import type { Matcher } from '../selectors.ts';
 import { StatusError, badRequest, expired } from '../status-error.ts';
 import type { Store } from '../store.ts';
 
-export function requestMatcher({ query }: ResourceRequest): Matcher {
-  const byField = fieldMatcher(query.get('fieldSelector') ?? '');
+export function requestMatcher({ kind, query }: ResourceRequest): Matcher {
+  const byField = fieldMatcher(kind.plural, query.get('fieldSelector') ?? '');
   const byLabel = labelMatcher(query.get('labelSelector') ?? '');
   return (object) => byField(object) && byLabel(object);
 }

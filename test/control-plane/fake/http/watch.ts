@@ -74,6 +74,10 @@ export class Watches {
     };
   }
 
+  stallOpen(match: RequestMatch): void {
+    for (const watch of this.#matching(match)) watch.stall();
+  }
+
   serve(exchange: Exchange, request: ResourceRequest): void {
     const { kind, namespace, query } = request;
     const matcher = requestMatcher(request);
