@@ -120,32 +120,6 @@ export class PodWorker {
     this.#publish(context, context.ending !== undefined || record.terminal !== undefined);
   }
 
-  /** Brings the pod's probes in line with what runs, and what they have found into the record. */
-  #probe(context: PodContext, { sandboxes, views }: Pick<PodSight, 'sandboxes' | 'views'>): void {
-    const { pod, record, ending } = context;
-    const running = views.filter(
-      ({ kind, current, isStarting }) => kind !== 'init' && current?.state === 'running' && !isStarting,
-    );
-    const healths = this.#parts.probes.sync({
-      pod,
-      podIp: podAddress(pod, currentSandbox({ pod, sandboxes }), this.#parts.hostIps),
-      containers: running.map(({ spec, current }) => {
-        const entry = record.containers[spec.name];
-        return {
-          spec,
-          id: current?.id ?? '',
-          startedAt: current?.startedAt ?? 0,
-          known: entry?.id === current?.id ? entry?.health : undefined,
-        };
-      }),
-      isEnding: ending !== undefined || record.terminal !== undefined,
-    });
-    for (const [name, { id, started, ready }] of healths) {
-      const entry = record.containers[name];
-      if (entry?.id === id) entry.health = { started, ready };
-    }
-  }
-
   /** Of a pod that is to leave no trace, nobody wants to know more. */
   #publish(context: PodContext, isOver: boolean): void {
     if (context.status === undefined || context.ending?.forget === true) return;

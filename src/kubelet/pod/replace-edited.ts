@@ -21,7 +21,7 @@ function replaceEdited(
   view: ContainerView,
   decision: Decision,
   message = `Container ${view.spec.name} definition changed, will be restarted`,
-): void {
+): boolean {
   const start = emptyDecision();
   const outcome = decideStart(state, sandbox, { ...view, current: undefined }, start);
   if (outcome === 'started' && view.current !== undefined) {
@@ -30,6 +30,7 @@ function replaceEdited(
   decision.steps.push(...start.steps);
   decision.waits.push(...start.waits);
   wakeBy(decision, start.wakeAt);
+  return outcome === 'started';
 }
 
 /** Replaces a running container that can't go on as it is; says whether it is one. */

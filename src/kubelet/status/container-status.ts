@@ -75,6 +75,7 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
   const last = overlaid && state.terminated !== undefined ? state : lastState(previous, runtimeName);
   const running = state.running !== undefined;
   const { started, ready } = healthOf(context.healths, view);
+  const running = state.running !== undefined;
   return {
     ...common,
     ...(spec.resources === undefined ? {} : { resources: running ? present(view, context) : spec.resources }),
