@@ -20,7 +20,7 @@ import { findAssets } from './control-plane/real/assets.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-const minutes = Number(process.env['NODELET_TEST_MINUTES'] ?? 30);
+const minutes = Number(process.env['NODELET_TEST_MINUTES'] ?? 70);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
