@@ -14,15 +14,15 @@ import { matchesTerms } from '#kubelet/admission/node-selector.ts';
 import { EventLog } from '#kubelet/events.ts';
 import { BlockedDirectoryError } from '#kubelet/gc/blocked-directory.ts';
 import { removePodDir } from '#kubelet/gc/pod-directories.ts';
+import { ManagedHostsFiles } from '#kubelet/hosts-files.ts';
 import { PostStart } from '#kubelet/hooks/post-start.ts';
 import { PreStops } from '#kubelet/hooks/pre-stops.ts';
 import { HookRunner } from '#kubelet/hooks/run-hook.ts';
-import { ManagedHostsFiles } from '#kubelet/hosts-files.ts';
 import { ImageManager } from '#kubelet/images/image-manager.ts';
 import { NodeCredentials, nodeCredentialPaths } from '#kubelet/images/node-credentials.ts';
 import { ObjectPullSecrets } from '#kubelet/images/object-pull-secrets.ts';
 import { PodCredentials } from '#kubelet/images/pod-credentials.ts';
-import { FilePullSecrets, pullSecretsDir } from '#kubelet/images/pull-secrets.ts';
+import { FilePullSecrets, FirstPullSecrets, pullSecretsDir } from '#kubelet/images/pull-secrets.ts';
 import { RecordFiles } from '#kubelet/images/records/files.ts';
 import { PullRecords } from '#kubelet/images/records/pull-records.ts';
 import type { CredentialProviders } from '#kubelet/images/providers/providers.ts';
@@ -181,6 +181,8 @@ export function composePods(plan: PodPlan): PodParts {
     logger: volumeLog,
   });
   const imageLog = log.child({ component: 'images' });
+  const files = new FilePullSecrets(pullSecretsDir(paths.root), imageLog);
+  const objectSecrets = new ObjectPullSecrets(objects, imageLog);
   const images = new ImageManager({
     service: imageService,
     records: new PullRecords(
@@ -191,9 +193,10 @@ export function composePods(plan: PodPlan): PodParts {
       imageLog,
     ),
     credentials: new PodCredentials({
-      secrets: new FilePullSecrets(pullSecretsDir(paths.root), imageLog),
+      secrets:
+        supplies.hasPullSecretsOfStaticPods === true ? new FirstPullSecrets(objectSecrets, files) : files,
       node: new NodeCredentials(nodeCredentialPaths(paths.root, process.env['HOME']), imageLog),
-      ofApi: new ObjectPullSecrets(objects, imageLog),
+      ofApi: objectSecrets,
       providers: plan.credentialProviders,
     }),
     events,

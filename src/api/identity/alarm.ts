@@ -15,8 +15,8 @@ export class Alarm {
     this.#wake?.();
   }
 
-  /** Resolves after `ms` or with a ring; rejects with the signal's reason. One wait at a time. */
-  async wait(ms: number, signal: AbortSignal): Promise<void> {
+  /** Resolves after `ms` or with a ring, with whether it rang; rejects with the signal's reason. One wait at a time. */
+  async wait(ms: number, signal: AbortSignal): Promise<boolean> {
     signal.throwIfAborted();
     if (!this.#rang) {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -29,7 +29,9 @@ export class Alarm {
       timer.cancel();
       this.#wake = undefined;
     }
+    const rang = this.#rang;
     this.#rang = false;
     signal.throwIfAborted();
+    return rang;
   }
 }

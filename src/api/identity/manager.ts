@@ -35,6 +35,8 @@ export interface IdentityParts {
 
 /** The wall clock may jump while a timer runs: look at it this often. */
 const LOOK_MS = 60_000;
+/** A person who mends the credentials should see the effect soon: how often their files are looked at then. */
+const MEND_LOOK_MS = 3000;
 /** Longest pauses between attempts: while the node has no credentials, doubtful ones, good ones. */
 const UNKNOWN_MAX_MS = 15_000;
 const DOUBTED_MAX_MS = 60_000;
@@ -116,7 +118,8 @@ export class IdentityManager {
         this.#failed(error, signal);
         failures += 1;
         const max = this.#held.isDoubted ? DOUBTED_MAX_MS : RENEWAL_MAX_MS;
-        await this.#alarm.wait(retryDelay(failures, max, error, this.#parts.random), signal);
+        const delay = retryDelay(failures, max, error, this.#parts.random);
+        if (await this.#areMendedWithin(delay, signal)) failures = 0;
       }
     }
   }
@@ -145,6 +148,22 @@ export class IdentityManager {
       this.#failed(error, signal);
     }
     return this.#held.access ?? access;
+  }
+
+  /** Waits, and while the credentials are in doubt looks whether somebody has put others in their place. */
+  async #areMendedWithin(ms: number, signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#parts;
+    const end = clock.monotonic() + ms;
+    for (let left = ms; left > 0; left = end - clock.monotonic()) {
+      if (await this.#alarm.wait(Math.min(left, MEND_LOOK_MS), signal)) return false;
+      if (!this.#held.isDoubted) continue;
+      const isOther = (pair: CheckedPair, before: CheckedPair): boolean =>
+        pair.leaf.fingerprint !== before.leaf.fingerprint;
+      if (!(await this.#adoptOther(isOther).catch(() => false))) continue;
+      this.#trouble = undefined;
+      return true;
+    }
+    return false;
   }
 
   #absent(): KubeconfigError {
@@ -187,7 +206,7 @@ export class IdentityManager {
 
   async #renew(signal: AbortSignal): Promise<void> {
     if (this.#held.isDoubted) return await this.#settleDoubt(signal);
-    if (await this.#adoptOther((pair, before) => pair.leaf.notBefore > before.leaf.notBefore)) return;
+    if (await this.#adoptOther(isNewer)) return;
     if (!this.#options.rotateCertificates) return await this.#settleDoubt(signal);
     const { access, pair: before } = this.#held;
     if (access === undefined) throw this.#absent();
@@ -298,3 +317,8 @@ export class IdentityManager {
     this.#parts.log.warn({ reason, daysToExpiry: days }, 'no new client certificate');
   }
 }
+
+/** Where both begin in one second, the one that lasts longer is the newer. */
+const isNewer = ({ leaf }: CheckedPair, before: CheckedPair): boolean =>
+  leaf.notBefore > before.leaf.notBefore ||
+  (leaf.notBefore === before.leaf.notBefore && leaf.chainNotAfter > before.leaf.chainNotAfter);

@@ -111,6 +111,20 @@ describe('token manager', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('the machine sleeps, or its clock is set: what is due by then is told soon', async () => {
+    await ask();
+    await clock.advance(60_000);
+    clock.set(0.8 * HOUR);
+    await clock.advance(30_000);
+    expect(due).toEqual(['u']);
+    expect(await ask()).toBe('token 2');
+    clock.set(-HOUR);
+    await clock.advance(0.8 * HOUR - 1);
+    expect(due).toEqual(['u']);
+    await clock.advance(1);
+    expect(due).toEqual(['u', 'u']);
+  });
+
   test('the life that the server grants counts, by this machine’s clock', async () => {
     lifetimeS = 600;
     skewMs = -HOUR;

@@ -32,6 +32,8 @@ interface Held extends TokenTimes {
 
 /** Pause between tries to renew a token that is still good. */
 const RETRY_MS = 30_000;
+/** A timer sleeps while the machine does: a token's age is looked at this often. */
+const LOOK_MS = 30_000;
 
 /**
  * The tokens of the pods' service accounts, asked of the API server by name (TokenRequest), bound to the pod and kept
@@ -118,8 +120,7 @@ export class TokenManager implements ServiceAccountTokens {
   #wakeAt(podUid: string, held: Held, ageMs: number): void {
     const { clock } = this.#parts;
     held.timer?.cancel();
-    held.timer = clock.after(Math.max(0, ageMs - this.#age(held)), () => {
-      // A timer can't wait for ever, and may fire early.
+    held.timer = clock.after(Math.min(Math.max(0, ageMs - this.#age(held)), LOOK_MS), () => {
       if (this.#isDue(held)) this.#parts.onDue(podUid);
       else this.#wakeAt(podUid, held, ageMs);
     });

@@ -17,8 +17,11 @@ export function seedRecord(record: PodRecord, status: PodStatus | undefined): vo
     if (known === undefined || known.attempt < each.restartCount) {
       const seeded = fromStatus(each);
       if (seeded !== undefined) record.containers[each.name] = seeded;
-    } else if (known.health === undefined && known.id === bareId(each.containerID)) {
-      Object.assign(known, healthIn(each));
+    } else if (known.id === bareId(each.containerID)) {
+      // What was published counts: the record may be a moment older. A start-up probe never runs again.
+      const { health } = healthIn(each);
+      const started = health?.started === true || known.health?.started === true;
+      if (health !== undefined) known.health = { ...health, started };
     }
   }
 }

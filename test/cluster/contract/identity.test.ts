@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { ApiObject } from '#lib/kube/client.ts';
 import type { Pod } from '#lib/kube/types.ts';
@@ -52,7 +52,8 @@ describe("a node's certificate", () => {
     const csr = await client.create<Csr>(requests, {
       apiVersion: 'certificates.k8s.io/v1',
       kind: 'CertificateSigningRequest',
-      metadata: { generateName: 'csr-' },
+      // As kubelet names them: a digest in base64, which is no DNS name.
+      metadata: { name: `node-csr-A_${randomUUID()}` },
       spec: { request: Buffer.from(request).toString('base64'), signerName, usages, ...more },
     });
     return { csr, key };

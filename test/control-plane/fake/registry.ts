@@ -23,8 +23,8 @@ const randomSuffix = (): string =>
 
 const validName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 
-/** Kinds whose names are path segments rather than DNS names. */
-const freeNames = new Set(['rbac.authorization.k8s.io']);
+/** Groups whose objects' names are no DNS names; a kubelet's signing request has a digest in its name. */
+const freeNames = new Set(['rbac.authorization.k8s.io', 'certificates.k8s.io']);
 
 /** The objects' life: create, update and delete as the API server's strategies have them. */
 export class Registry {
