@@ -69,10 +69,14 @@ describe.concurrent('on a node of a cluster', () => {
         periodSeconds: 1,
         failureThreshold: 1,
       },
-      lifecycle: { postStart: { exec: { command: ['sh', '-c', 'until test -f /tmp/live; do :; done'] } } },
+      lifecycle: {
+        postStart: { exec: { command: ['sh', '-c', 'until test -f /tmp/live; do sleep 0.1; done'] } },
+      },
     });
     const { metadata } = await node.createPod(podManifest('live', [main, container('other')]));
-    const after = await node.waitForPod('live', (view) => (statusOf(view, 'main')?.restartCount ?? 0) >= 2);
+    const after = await node.waitForPod('live', (view) => (statusOf(view, 'main')?.restartCount ?? 0) >= 2, {
+      timeoutMs: 100_000,
+    });
     expect(after.pod.metadata?.uid).toBe(metadata?.uid);
     expect(statusOf(after, 'other')).toMatchObject({ restartCount: 0, ready: true });
     expect(await messages('live', 'Killing')).toContain(
