@@ -118,7 +118,7 @@ async function filesOf(project: 'integration' | 'cluster'): Promise<string[]> {
 
 /** Beds at once: much of a test is waiting, and a test of faults does hardly anything else. */
 const LANES = 2;
-const FAULT_LANES = 4;
+const FAULT_LANES = 6;
 
 /** Files that load the machine themselves, or whose subject is how long something takes. */
 const ALONE = ['/soak/', '/quickstart/', 'pods/manifests.test', 'integration/cli/'];
