@@ -88,6 +88,14 @@ export const expectations: readonly Expectation[] = [
       succeeded(view) ?? (restarts(view) === 1 ? undefined : `it restarted ${restarts(view)} times`),
   },
   {
+    pod: `settings-${nodeName}`,
+    check(view) {
+      const message = statuses(view)[0]?.state?.terminated?.message;
+      const wanted = 'level debug, user me, Welcome on board\n192.0.2.7\tdatabase\n';
+      return succeeded(view) ?? (message === wanted ? undefined : `it says ${JSON.stringify(message)}`);
+    },
+  },
+  {
     pod: `guaranteed-${nodeName}`,
     check(view) {
       const qos = view.pod.status?.qosClass;

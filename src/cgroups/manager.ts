@@ -15,7 +15,7 @@ import { QOS_CLASSES, cgroupfsNaming, podName, podsName, qosName, systemdNaming 
 import type { CgroupName, CgroupNaming } from './names.ts';
 import { burstableShares, podCgroupLimits, resizeSteps } from './pod-limits.ts';
 import type { CgroupLimits } from './pod-limits.ts';
-import { killIn, removeGroups } from './removal.ts';
+import { killIn, processesIn, removeGroups } from './removal.ts';
 import { SystemdSlices } from './systemd.ts';
 import type { ProgramRunner } from './systemd.ts';
 import { CgroupTree } from './tree.ts';
@@ -189,6 +189,15 @@ export class PodCgroupManager {
         );
       }
     }
+  }
+
+  /** The processes of one container of the pod. */
+  async processes(uid: string, containerId: string): Promise<Set<number>> {
+    const path = await this.find(uid);
+    if (path === undefined || containerId === '') return new Set();
+    const child = [...(await this.#tree.children(path))].find((name) => name.includes(containerId));
+    if (child === undefined) return new Set();
+    return processesIn(this.#files, this.#tree.folders(join(path, child)));
   }
 
   /** Kills what is left in the pod's group, whatever its class, and removes it. Idempotent. */

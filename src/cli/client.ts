@@ -9,6 +9,7 @@ import {
   type AppliedList,
   type ErrorBody,
   type EventList,
+  type ObjectList,
   type PodList,
   type ProblemList,
   type UsageList,
@@ -19,6 +20,7 @@ import type {
   ExecOptions,
   LogOptions,
   ManifestProblem,
+  ObjectView,
   PodView,
   UsageView,
 } from '#server/view.ts';
@@ -117,6 +119,10 @@ export class AgentClient {
     return (await this.#get<ProblemList>(paths.problems)).items;
   }
 
+  async objects(kind: ObjectView['kind']): Promise<ObjectView[]> {
+    return (await this.#get<ObjectList>(paths.objects[kind])).items;
+  }
+
   async usage(): Promise<UsageView[]> {
     return (await this.#get<UsageList>(paths.usage)).items;
   }
@@ -131,6 +137,10 @@ export class AgentClient {
     }
     const answer = await this.#send('POST', paths.apply, manifests);
     return (JSON.parse(await textOf(answer, Infinity)) as AppliedList).items;
+  }
+
+  async deleteObject(kind: ObjectView['kind'], namespace: string, name: string): Promise<void> {
+    await textOf(await this.#send('DELETE', paths.object(kind, namespace, name)), Infinity);
   }
 
   async deletePod(namespace: string, name: string, gracePeriodSeconds: number | undefined): Promise<void> {

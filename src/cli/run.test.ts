@@ -336,12 +336,40 @@ describe('apply and delete', () => {
   test('delete by name and by file', async () => {
     view.podViews = [web(), db()];
     expect((await run('delete pod web --grace-period=3')).out).toBe('pod "web-node" deleted\n');
-    const manifest = 'kind: Pod\nmetadata:\n  name: db\n  namespace: other\n---\nkind: ConfigMap\n';
+    const manifest =
+      'kind: Pod\nmetadata:\n  name: db\n  namespace: other\n---\nkind: ConfigMap\nmetadata: {name: cm}\n---\nkind: Job\n';
     await run('delete -f -', { stdin: Readable.from([manifest]) });
     expect(view.deleted).toEqual([
       { namespace: 'default', name: 'web-node', grace: 3 },
       { namespace: 'other', name: 'db-node', grace: undefined },
     ]);
+    expect((await run('delete secret/s -n other')).out).toBe('secret "s" deleted\n');
+    expect(view.deletedObjects).toEqual(['ConfigMap default/cm', 'Secret other/s']);
+    expect((await run('delete deployment web')).err).toContain('delete takes pods, configmaps, secrets');
+  });
+
+  test('get configmaps and secrets: names and keys', async () => {
+    const from = { origin: '/m/a.yaml', keys: ['a', 'b.conf'] };
+    view.objectList = [
+      { kind: 'ConfigMap', metadata: { namespace: 'default', name: 'cm' }, ...from },
+      { kind: 'Secret', metadata: { namespace: 'default', name: 's' }, type: 'Opaque', ...from },
+      { kind: 'Secret', metadata: { namespace: 'ns', name: 't' }, type: 'Opaque', ...from, keys: [] },
+    ];
+    expect((await run('get cm')).out).toBe('NAME   KEYS       FROM\ncm     a,b.conf   /m/a.yaml\n');
+    expect((await run('get secrets -A')).out).toBe(
+      'NAMESPACE   NAME   TYPE     KEYS       FROM\n' +
+        'default     s      Opaque   a,b.conf   /m/a.yaml\n' +
+        'ns          t      Opaque   <none>     /m/a.yaml\n',
+    );
+    expect((await run('get secret t -n ns -o name')).out).toBe('secret/t\n');
+    expect(await run('get configmap none')).toMatchObject({
+      status: 1,
+      err: expect.stringContaining('configmaps "none" not found in namespace default') as string,
+    });
+    expect(await run('get cm -n other')).toMatchObject({
+      out: '',
+      err: 'No resources found in other namespace.\n',
+    });
   });
 });
 

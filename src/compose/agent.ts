@@ -18,6 +18,8 @@ import { LogRotator } from '#kubelet/logs/log-rotation.ts';
 import { applyKernelTunables } from '#kubelet/node/kernel-tunables.ts';
 import type { CredentialProviders } from '#kubelet/images/providers/providers.ts';
 import type { NodeSettings } from '#kubelet/node/settings.ts';
+import { byKind } from '#kubelet/objects/local-object.ts';
+import type { LocalObjects } from '#kubelet/objects/local-objects.ts';
 import type { Paths } from '#kubelet/paths.ts';
 import { SourceMux } from '#kubelet/source-mux.ts';
 import type { AdoptUid, PodSource } from '#kubelet/sources/source.ts';
@@ -33,7 +35,7 @@ import { readMachine } from './machine.ts';
 import { NodeAdmission } from './node-admission.ts';
 import { type NodeParts, composeNode, podsLimits } from './node-parts.ts';
 import { type PodParts, type PodSettings, composePods, defaultPodSettings } from './pod-parts.ts';
-import { noSupplies } from './pod-references.ts';
+import { localSupplies } from './pod-references.ts';
 
 export interface AgentPlan {
   options: AgentOptions;
@@ -45,6 +47,8 @@ export interface AgentPlan {
   /** Where pods come from besides the cluster; `adopt` gives a static pod the UID that it runs under already. */
   sources(adopt: AdoptUid): PodSource[];
   applied: AppliedManifests | undefined;
+  /** Takes the ConfigMaps and Secrets of manifests; undefined where those aren't served. */
+  objects: LocalObjects | undefined;
   /** undefined: there is no API server. */
   cluster: Cluster | undefined;
   allowedUnsafeSysctls: readonly string[];
@@ -62,6 +66,7 @@ export interface AgentPlan {
 export const alone = {
   pods: defaultPodSettings,
   cluster: undefined,
+  objects: undefined,
   allowedUnsafeSysctls: [],
   oomScoreAdj: -999,
   credentialProviders: undefined,
@@ -135,7 +140,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     paths,
     clock,
     log,
-    supplies: cluster === undefined ? noSupplies : clusterSupplies(cluster, thisNode, clock),
+    supplies: cluster === undefined ? localSupplies(plan.objects) : clusterSupplies(cluster, thisNode, clock),
     statuses: api?.statuses,
     admission: new NodeAdmission({
       node: () => node.agent.node(),
@@ -248,6 +253,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     runtime,
     node: () => node.agent.node(),
     applied: plan.applied,
+    hasObjects: plan.objects !== undefined,
     otherWaits: (pod) => api?.waits(pod) ?? [],
     paths,
     clock,
@@ -275,6 +281,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     shims?.run(stopping.signal),
   ];
   await sources.start((wanted) => {
+    plan.objects?.replace({ ...byKind(sources.objects()), isComplete: sources.isComplete });
     pods.workers.setDesired(wanted);
     api?.mirrors.setDesired(wanted, sources.isCompleteFor('file'));
     housekeeping.setWanted(wanted);
@@ -294,7 +301,7 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
         node.stop(),
         sources.stop(),
         housekeeping.stop(),
-        pods.workers.stop(),
+        pods.workers.stop().then(() => pods.probes.stop()),
         pods.csi?.stop(),
         api?.stop(),
         ...background,

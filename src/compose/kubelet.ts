@@ -58,6 +58,7 @@ export async function runKubelet(options: KubeletOptions): Promise<number> {
       log,
       sources: (adopt) => manifestSources(options, adopt, log),
       applied: undefined,
+      objects: undefined,
       cluster,
       allowedUnsafeSysctls: options.allowedUnsafeSysctls,
       oomScoreAdj: options.host.oomScoreAdj,

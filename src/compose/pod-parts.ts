@@ -8,17 +8,21 @@ import type { LinuxResources } from '#cri/types.ts';
 import type { RuntimeConnection } from '#cri/grpc/connect.ts';
 import { listDir, removeOwnTree, ensureDir } from '#host/files.ts';
 import { readMounts } from '#host/mounts.ts';
+import { processStats } from '#host/process-stats.ts';
 import type { Admission } from '#kubelet/admission.ts';
 import { matchesTerms } from '#kubelet/admission/node-selector.ts';
 import { EventLog } from '#kubelet/events.ts';
 import { BlockedDirectoryError } from '#kubelet/gc/blocked-directory.ts';
 import { removePodDir } from '#kubelet/gc/pod-directories.ts';
 import { ManagedHostsFiles } from '#kubelet/hosts-files.ts';
+import { PostStart } from '#kubelet/hooks/post-start.ts';
+import { PreStops } from '#kubelet/hooks/pre-stops.ts';
+import { HookRunner } from '#kubelet/hooks/run-hook.ts';
 import { ImageManager } from '#kubelet/images/image-manager.ts';
 import { NodeCredentials, nodeCredentialPaths } from '#kubelet/images/node-credentials.ts';
 import { ObjectPullSecrets } from '#kubelet/images/object-pull-secrets.ts';
 import { PodCredentials } from '#kubelet/images/pod-credentials.ts';
-import { FilePullSecrets, pullSecretsDir } from '#kubelet/images/pull-secrets.ts';
+import { FilePullSecrets, FirstPullSecrets, pullSecretsDir } from '#kubelet/images/pull-secrets.ts';
 import { RecordFiles } from '#kubelet/images/records/files.ts';
 import { PullRecords } from '#kubelet/images/records/pull-records.ts';
 import type { CredentialProviders } from '#kubelet/images/providers/providers.ts';
@@ -38,6 +42,8 @@ import { PodWorkers } from '#kubelet/pod/pod-workers.ts';
 import type { PodDirectories, PodStatusSink } from '#kubelet/pod/ports.ts';
 import { RecordStore } from '#kubelet/pod/record-store.ts';
 import { ContainerStarter } from '#kubelet/pod/start-container.ts';
+import { ContainerCommands } from '#kubelet/probing/container-commands.ts';
+import { ProbeManager } from '#kubelet/probing/probe-manager.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { AgentPod, Container, Event } from '#lib/kube/types.ts';
 import type { Logger } from '#lib/logger.ts';
@@ -61,10 +67,14 @@ import { type PodSupplies, composeReferences } from './pod-references.ts';
  */
 const startsAtOnce = (processors: number): number => Math.min(processors + 1, 8);
 
+/** How many probes run commands at once: starting one is dear, and one that hangs must not hold up the others. */
+const execProbesAtOnce = (processors: number): number => Math.max(16, 4 * processors);
+
 export interface PodParts {
   workers: PodWorkers;
   dns: PodDnsSettings;
   images: ImageManager;
+  probes: ProbeManager;
   events: EventLog;
   records: RecordStore;
   volumes: PodVolumeManager;
@@ -171,6 +181,8 @@ export function composePods(plan: PodPlan): PodParts {
     logger: volumeLog,
   });
   const imageLog = log.child({ component: 'images' });
+  const files = new FilePullSecrets(pullSecretsDir(paths.root), imageLog);
+  const objectSecrets = new ObjectPullSecrets(objects, imageLog);
   const images = new ImageManager({
     service: imageService,
     records: new PullRecords(
@@ -181,9 +193,10 @@ export function composePods(plan: PodPlan): PodParts {
       imageLog,
     ),
     credentials: new PodCredentials({
-      secrets: new FilePullSecrets(pullSecretsDir(paths.root), imageLog),
+      secrets:
+        supplies.hasPullSecretsOfStaticPods === true ? new FirstPullSecrets(objectSecrets, files) : files,
       node: new NodeCredentials(nodeCredentialPaths(paths.root, process.env['HOME']), imageLog),
-      ofApi: new ObjectPullSecrets(objects, imageLog),
+      ofApi: objectSecrets,
       providers: plan.credentialProviders,
     }),
     events,
@@ -229,6 +242,23 @@ export function composePods(plan: PodPlan): PodParts {
     events,
     nodeEvents: events.node,
   });
+  const commands = new ContainerCommands({
+    runtime,
+    processesOf: async (uid, id) => processStats(await cgroups.processes(uid, id)),
+    clock,
+    log,
+  });
+  const probes = new ProbeManager({
+    commands,
+    events,
+    clock,
+    random: Math.random,
+    execsAtOnce: execProbesAtOnce(machine.processors),
+    onChange: (uid) => workers.restate(uid),
+  });
+  const runner = new HookRunner({ commands, events, clock });
+  const preStops = new PreStops({ runner, events, clock, log });
+  const killer = new ContainerKiller({ runtime, records, preStops, clock, events });
   const executor = new StepExecutor({
     ...common,
     references,
@@ -242,7 +272,8 @@ export function composePods(plan: PodPlan): PodParts {
     cgroups,
     directories: podDirectories(paths, volumes),
     starter,
-    killer: new ContainerKiller(runtime, clock, events),
+    killer,
+    postStart: new PostStart({ runner, killer, events, log }),
     observer,
     dns,
     clusterDomain: options.clusterDomain,
@@ -252,6 +283,7 @@ export function composePods(plan: PodPlan): PodParts {
     executor,
     references,
     images,
+    probes,
     records,
     events,
     clock,
@@ -272,7 +304,7 @@ export function composePods(plan: PodPlan): PodParts {
     logFloor: (pod) => logFloor(paths, pod),
   });
   references.onDirty((uid) => (uid === undefined ? workers.markAllDirty() : workers.markDirty(uid)));
-  return { workers, dns, images, events, records, volumes, cgroups, csi };
+  return { workers, dns, images, probes, events, records, volumes, cgroups, csi };
 }
 
 const claimSources = ({ storage }: PodSupplies): ClaimSources | undefined =>

@@ -1,5 +1,6 @@
 /** Builds what pods take from elsewhere: objects, services, tokens, RuntimeClasses. */
 import { availableParallelism } from 'node:os';
+import type { LocalObjects } from '#kubelet/objects/local-objects.ts';
 import { noObjects } from '#kubelet/objects/no-objects.ts';
 import { PodReferences } from '#kubelet/objects/pod-references.ts';
 import type { PodObjects, RuntimeClassLister, ServiceLister } from '#kubelet/objects/ports.ts';
@@ -15,6 +16,8 @@ import type { Machine } from './machine.ts';
 /** Where what pods name comes from; what is absent isn't to be had. */
 export interface PodSupplies {
   objects: PodObjects;
+  /** Whether static pods' pull secrets are among the objects, too, before the node's files. */
+  hasPullSecretsOfStaticPods?: boolean;
   services?: ServiceLister;
   runtimeClasses?: RuntimeClassLister;
   /** For tokens of service accounts. */
@@ -35,7 +38,8 @@ export interface StorageSupplies {
 }
 
 /** For an agent without an API server: whatever needs one is refused by name. */
-export const noSupplies: PodSupplies = { objects: noObjects };
+export const localSupplies = (objects: LocalObjects | undefined): PodSupplies =>
+  objects === undefined ? { objects: noObjects } : { objects, hasPullSecretsOfStaticPods: true };
 
 export interface ReferenceParts {
   references: PodReferences;

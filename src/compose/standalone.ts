@@ -6,6 +6,7 @@ import { systemClock } from '#host/clock.ts';
 import { ensureDir } from '#host/files.ts';
 import { lockFolder } from '#host/instance-lock.ts';
 import { AppliedManifests } from '#kubelet/applied.ts';
+import { LocalObjects } from '#kubelet/objects/local-objects.ts';
 import { standaloneRule } from '#kubelet/sources/file-rules.ts';
 import { PathSource } from '#kubelet/sources/path-source.ts';
 import type { AdoptUid, PodSource } from '#kubelet/sources/source.ts';
@@ -45,6 +46,7 @@ export async function runStandalone(options: StandaloneOptions): Promise<number>
       log,
       sources: (adopt) => standaloneSources(options, adopt, log),
       applied,
+      objects: new LocalObjects(systemClock),
       signal: end.signal,
     });
     await tellSystemd(log, end.signal);
@@ -99,6 +101,7 @@ function standaloneSources(options: StandaloneOptions, adopt: AdoptUid, log: Log
         new UrlSource({
           ...common,
           url,
+          servesObjects: true,
           headers: options.manifestUrlHeaders,
           cacheDir: cache(`url-${index}`),
           pollMs: options.httpCheckFrequencyMs,

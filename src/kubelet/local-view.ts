@@ -10,11 +10,13 @@ import type {
   LogOptions,
   ManifestProblem,
   NodeView,
+  ObjectView,
   PodView,
   UsageView,
 } from '#server/view.ts';
 import type { AppliedManifests } from './applied.ts';
 import type { EventLog } from './events.ts';
+import type { ServedObject } from './objects/local-object.ts';
 import { type PodLogsParts, containerOf, podLogs } from './pod-logs.ts';
 import type { PodSnapshot, PodWorkers } from './pod/pod-workers.ts';
 import type { SourceMux } from './source-mux.ts';
@@ -29,6 +31,8 @@ export interface LocalViewParts extends PodLogsParts {
   node: () => Node;
   /** Undefined where nothing can be applied: in the kubelet role. */
   applied: AppliedManifests | undefined;
+  /** Whether ConfigMaps and Secrets come from manifests. */
+  hasObjects: boolean;
   /** What else holds up a pod, beyond its worker: the API server. */
   otherWaits?(pod: AgentPod): Wait[];
   clock: Clock;
@@ -64,6 +68,19 @@ export class LocalView implements NodeView {
     return this.#parts.sources.problems();
   }
 
+  objects(kind: ObjectView['kind']): ObjectView[] {
+    if (!this.#parts.hasObjects) {
+      throw new NotSupportedError(
+        'this agent has no ConfigMaps and Secrets of its own: they are served from manifests in standalone mode',
+      );
+    }
+    return this.#parts.sources
+      .objects()
+      .filter((each) => each.kind === kind)
+      .map(objectView)
+      .sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+  }
+
   usage(signal: AbortSignal): Promise<UsageView[]> {
     return this.#meter.usage(signal);
   }
@@ -91,6 +108,16 @@ export class LocalView implements NodeView {
       );
     }
     return this.#parts.applied.apply(manifests);
+  }
+
+  async deleteObject(kind: ObjectView['kind'], namespace: string, name: string): Promise<void> {
+    const held = this.objects(kind).find(
+      ({ metadata }) => metadata.namespace === namespace && metadata.name === name,
+    );
+    if (await this.#parts.applied?.removeObject(kind, namespace, name)) return;
+    const what = `${kind.toLowerCase()} ${namespace}/${name}`;
+    if (held === undefined) throw new NotFoundError(`${what} not found`);
+    throw new ConflictError(`${what} was not applied but comes from ${held.origin}: remove it there`);
   }
 
   async deletePod(namespace: string, name: string, gracePeriodSeconds: number | undefined): Promise<void> {
@@ -149,3 +176,17 @@ export class LocalView implements NodeView {
     };
   }
 }
+
+function objectView({ kind, object, origin }: ServedObject): ObjectView {
+  const { namespace = 'default', name = '' } = object.metadata ?? {};
+  const binary = 'binaryData' in object ? object.binaryData : undefined;
+  return {
+    kind,
+    metadata: { namespace, name },
+    ...('type' in object && object.type !== undefined ? { type: object.type } : {}),
+    keys: Object.keys({ ...object.data, ...binary }).sort(),
+    origin,
+  };
+}
+
+const sortKey = ({ metadata }: ObjectView): string => `${metadata.namespace}/${metadata.name}`;

@@ -1,11 +1,15 @@
 import type { AgentPod } from '#lib/kube/types.ts';
 import type { ManifestProblem } from '#server/view.ts';
+import { type ServedObject, localKey } from './objects/local-object.ts';
+import { doubledObject } from './sources/merge.ts';
 import type { PodSource, SourceUpdate } from './sources/source.ts';
 
 /** All sources of pods as one: the union of what each wants. */
 export class SourceMux {
   readonly #sources: readonly PodSource[];
   readonly #updates = new Map<PodSource, SourceUpdate>();
+  #objects: readonly ServedObject[] = [];
+  #doubled: readonly ManifestProblem[] = [];
 
   constructor(sources: readonly PodSource[]) {
     this.#sources = sources;
@@ -17,6 +21,7 @@ export class SourceMux {
       this.#sources.map((source) =>
         source.start((update) => {
           this.#updates.set(source, update);
+          this.#mergeObjects();
           onChange(this.#pods());
         }),
       ),
@@ -42,7 +47,24 @@ export class SourceMux {
   }
 
   problems(): ManifestProblem[] {
-    return [...this.#updates.values()].flatMap((update) => update.problems);
+    return [...[...this.#updates.values()].flatMap((update) => update.problems), ...this.#doubled];
+  }
+
+  /** ConfigMaps and Secrets of manifests, one of a name: the first source's. */
+  objects(): readonly ServedObject[] {
+    return this.#objects;
+  }
+
+  #mergeObjects(): void {
+    const all = new Map<string, ServedObject>();
+    const doubled: ManifestProblem[] = [];
+    for (const object of this.#sources.flatMap((source) => this.#updates.get(source)?.objects ?? [])) {
+      const first = all.get(localKey(object));
+      if (first === undefined) all.set(localKey(object), object);
+      else doubled.push(doubledObject(object, first));
+    }
+    this.#objects = [...all.values()];
+    this.#doubled = doubled;
   }
 
   /** Where a pod comes from, for people. */

@@ -1,6 +1,6 @@
 /** What the local socket's server and its clients agree on. */
 import type { Event } from '#lib/kube/types.ts';
-import type { ManifestProblem, PodView, UsageView, AppliedView } from './view.ts';
+import type { ManifestProblem, ObjectView, PodView, UsageView, AppliedView } from './view.ts';
 
 export interface AgentInfo {
   pid: number;
@@ -23,6 +23,10 @@ export interface EventList {
 
 export interface ProblemList {
   items: ManifestProblem[];
+}
+
+export interface ObjectList {
+  items: ObjectView[];
 }
 
 export interface UsageList {
@@ -58,8 +62,11 @@ export const paths = {
   events: '/v1/events',
   problems: '/v1/problems',
   usage: '/v1/usage',
+  objects: { ConfigMap: '/v1/configmaps', Secret: '/v1/secrets' },
   apply: '/v1/apply',
   pod: (namespace: string, name: string): string => `/v1/namespaces/${part(namespace)}/pods/${part(name)}`,
+  object: (kind: ObjectView['kind'], namespace: string, name: string): string =>
+    `/v1/namespaces/${part(namespace)}/${kind.toLowerCase()}s/${part(name)}`,
   log: (namespace: string, name: string): string => `${paths.pod(namespace, name)}/log`,
   exec: (namespace: string, name: string): string => `${paths.pod(namespace, name)}/exec`,
 } as const;

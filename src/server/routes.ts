@@ -6,7 +6,7 @@ import { readBody } from './body.ts';
 import { BadRequestError, NotSupportedError } from './errors.ts';
 import { streamLog } from './log-stream.ts';
 import { logOptions, wholeNumber } from './query.ts';
-import type { NodeView } from './view.ts';
+import type { NodeView, ObjectView } from './view.ts';
 
 /** Longest time that the runtime may take to tell its usage. */
 const usageDeadlineMs = 10_000;
@@ -30,12 +30,30 @@ export interface PodPath {
 export function podPath(path: string): PodPath | undefined {
   const match = /^\/v1\/namespaces\/([^/]+)\/pods\/([^/]+)(?:\/([a-z]+))?$/.exec(path);
   if (match === null) return undefined;
+  return { namespace: decoded(match[1] ?? ''), name: decoded(match[2] ?? ''), verb: match[3] ?? '' };
+}
+
+interface ObjectPath {
+  kind: ObjectView['kind'];
+  namespace: string;
+  name: string;
+}
+
+/** Takes `/v1/namespaces/NS/configmaps/NAME`, or `secrets`, apart. */
+function objectPath(path: string): ObjectPath | undefined {
+  const match = /^\/v1\/namespaces\/([^/]+)\/(configmaps|secrets)\/([^/]+)$/.exec(path);
+  if (match === null) return undefined;
+  const [, namespace = '', kind, name = ''] = match;
+  return {
+    kind: kind === 'secrets' ? 'Secret' : 'ConfigMap',
+    namespace: decoded(namespace),
+    name: decoded(name),
+  };
+}
+
+function decoded(part: string): string {
   try {
-    return {
-      namespace: decodeURIComponent(match[1] ?? ''),
-      name: decodeURIComponent(match[2] ?? ''),
-      verb: match[3] ?? '',
-    };
+    return decodeURIComponent(part);
   } catch {
     throw new BadRequestError('the path is not well encoded');
   }
@@ -100,6 +118,11 @@ export async function serveRequest(
     const manifests = await readBody(request, maxApplyBytes, signal);
     return json(response, { items: await view.apply(manifests) });
   }
+  const object = objectPath(url.pathname);
+  if (object !== undefined && method === 'DELETE') {
+    await view.deleteObject(object.kind, object.namespace, object.name);
+    return json(response, {});
+  }
   if (method !== 'GET') throw new NotSupportedError(`${method} is not allowed here`);
   switch (url.pathname) {
     case paths.configz:
@@ -115,6 +138,10 @@ export async function serveRequest(
       return json(response, events(view, url.searchParams));
     case paths.problems:
       return json(response, { items: view.problems() });
+    case paths.objects.ConfigMap:
+      return json(response, { items: view.objects('ConfigMap') });
+    case paths.objects.Secret:
+      return json(response, { items: view.objects('Secret') });
     case paths.usage: {
       const limited = AbortSignal.any([signal, AbortSignal.timeout(usageDeadlineMs)]);
       return json(response, { items: await view.usage(limited) });

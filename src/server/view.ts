@@ -72,6 +72,18 @@ export interface AppliedView {
   result: 'created' | 'configured' | 'unchanged';
 }
 
+/** A ConfigMap or Secret of manifests, without its values. */
+export interface ObjectView {
+  kind: 'ConfigMap' | 'Secret';
+  metadata: { namespace: string; name: string };
+  /** Of a Secret: `Opaque`, `kubernetes.io/tls` … */
+  type?: string;
+  /** Sorted. */
+  keys: string[];
+  /** The file or URL. */
+  origin: string;
+}
+
 /** Each method that names a pod rejects with NotFoundError where there is none. */
 export interface NodeView {
   node(): Node;
@@ -80,6 +92,8 @@ export interface NodeView {
   /** Oldest first; all, or those about one pod. */
   events(pod?: { namespace: string; name: string }): Event[];
   problems(): ManifestProblem[];
+  /** Sorted. Throws NotSupportedError where ConfigMaps and Secrets don't come from manifests. */
+  objects(kind: ObjectView['kind']): ObjectView[];
   usage(signal: AbortSignal): Promise<UsageView[]>;
   /** The container's output, in chunks as they come; ends with the log, or with `signal` when following. */
   logs(namespace: string, name: string, options: LogOptions, signal: AbortSignal): AsyncIterable<Buffer>;
@@ -87,6 +101,8 @@ export interface NodeView {
   exec(namespace: string, name: string, options: ExecOptions, signal: AbortSignal): Promise<string>;
   /** Takes manifests (YAML or JSON, several documents) and keeps them over restarts. Standalone only. */
   apply(manifests: string): Promise<AppliedView[]>;
+  /** Removes an applied ConfigMap or Secret. Standalone only. */
+  deleteObject(kind: ObjectView['kind'], namespace: string, name: string): Promise<void>;
   /** Removes an applied pod; returns when it is being ended. Standalone only. */
   deletePod(namespace: string, name: string, gracePeriodSeconds: number | undefined): Promise<void>;
 }

@@ -11,8 +11,10 @@ import { findPod, parsePodRef } from '../names.ts';
 import { table } from '../print/columns.ts';
 import { eventHead, eventRow } from '../print/event-table.ts';
 import { nodeHead, nodeRow } from '../print/node-table.ts';
-import { listOf, toJson, toYaml } from '../print/objects.ts';
+import { toJson, toYaml } from '../print/objects.ts';
+import { print } from '../print/output.ts';
 import { podHead, podRow, type TableOptions } from '../print/pod-table.ts';
+import { getObjects } from './get-objects.ts';
 import { problemHead, problemRow } from '../print/problem-table.ts';
 import { watchPods } from '../watch.ts';
 
@@ -45,49 +47,26 @@ const kinds: Readonly<Record<string, string>> = {
   events: 'events',
   problem: 'problems',
   problems: 'problems',
+  cm: 'configmaps',
+  configmap: 'configmaps',
+  configmaps: 'configmaps',
+  secret: 'secrets',
+  secrets: 'secrets',
   svc: 'services',
   service: 'services',
   services: 'services',
 };
 
+const allowed = 'allowed: pods, node, events, problems, configmaps, secrets';
+
 function kindOf(word: string | undefined): string {
   if (word === undefined) {
-    throw new UsageError('get what? allowed: pods, node, events, problems; example: nodelet get pods -A');
+    throw new UsageError(`get what? ${allowed}; example: nodelet get pods -A`);
   }
   const kind = Object.hasOwn(kinds, word) ? kinds[word] : undefined;
   if (kind !== undefined) return kind;
   const hint = nearest(word, Object.keys(kinds));
-  const allowed = 'allowed: pods, node, events, problems';
   throw new UsageError(`get ${JSON.stringify(word)}: ${allowed}${hint ? `; did you mean ${hint}?` : ''}`);
-}
-
-async function print(
-  { io }: CommandContext,
-  flags: Flags,
-  kind: string,
-  objects: readonly { metadata?: { name?: string } }[],
-  single: boolean,
-  rows: () => string,
-): Promise<number> {
-  const value = single ? objects[0] : listOf(objects);
-  switch (flags.string('output')) {
-    case 'json':
-      await write(io.stdout, toJson(value));
-      return 0;
-    case 'yaml':
-      await write(io.stdout, await toYaml(value));
-      return 0;
-    case 'name': {
-      const names = objects.map((each) => `${kind.replace(/s$/, '')}/${each.metadata?.name ?? ''}\n`);
-      await write(io.stdout, names.join(''));
-      return 0;
-    }
-    default: {
-      const text = rows();
-      await write(io.stdout, flags.bool('no-headers') === true ? text.slice(text.indexOf('\n') + 1) : text);
-      return 0;
-    }
-  }
 }
 
 async function getPods(
@@ -188,8 +167,8 @@ async function getProblems(context: CommandContext, client: AgentClient, flags: 
 export const getCommand: Command = {
   help: () =>
     helpText(
-      'nodelet get pods|node|events|problems [NAME…] [flags]',
-      'Lists pods, the node, events, or manifests that are not in force.',
+      'nodelet get pods|node|events|problems|configmaps|secrets [NAME…] [flags]',
+      'Lists pods, the node, events, manifests that are not in force, or names and keys of ConfigMaps and Secrets.',
       [
         'nodelet get pods -A -o wide',
         'nodelet get pod web -o yaml',
@@ -208,6 +187,8 @@ export const getCommand: Command = {
     if (kind === 'pods') return getPods(context, client, flags, names);
     if (kind === 'nodes') return getNode(context, client, flags);
     if (kind === 'events') return getEvents(context, client, flags);
+    if (kind === 'configmaps') return getObjects(context, client, flags, 'ConfigMap', names);
+    if (kind === 'secrets') return getObjects(context, client, flags, 'Secret', names);
     return getProblems(context, client, flags);
   },
 };

@@ -277,9 +277,15 @@ export class FakeRuntime implements RuntimeService {
 
   execSync(id: string, cmd: string[], timeoutSeconds: number, options?: CallOptions): Promise<ExecResult> {
     const deadline = execDeadline(timeoutSeconds);
-    return this.#call('ExecSync', this.#name(id), [id, cmd, timeoutSeconds], deadline, options, () =>
-      this.onExec(this.#running('ExecSync', id), cmd),
-    );
+    return this.#call('ExecSync', this.#name(id), [id, cmd, timeoutSeconds], deadline, options, async () => {
+      const container = this.#running('ExecSync', id);
+      const ownLimit = timeoutSeconds > 0 ? timeoutSeconds * 1000 : undefined;
+      const limit = this.script.limits('ExecSync', ownLimit, options?.signal);
+      return new Promise<ExecResult>((resolve, reject) => {
+        const disarm = limit(reject);
+        void Promise.resolve(this.onExec(container, cmd)).then(resolve, reject).finally(disarm);
+      });
+    });
   }
 
   exec(request: ExecRequest, options?: CallOptions): Promise<string> {

@@ -33,7 +33,8 @@ export class ObjectPullSecrets implements PullSecrets {
     const found = this.#objects.secret(namespace, name);
     // The event that names it is its caller's.
     if (found.state !== 'present') return Promise.resolve(undefined);
-    const { uid = '' } = found.object.metadata ?? {};
+    // An object of a manifest has no UID; updated in place, it is the same one for ever.
+    const { uid = `local:${namespace}/${name}` } = found.object.metadata ?? {};
     const logins = this.#logins(found.object, `${namespace}/${name}`);
     return Promise.resolve(logins && { source: { uid, namespace, name }, logins });
   }

@@ -74,5 +74,22 @@ export class FilePullSecrets implements PullSecrets {
   }
 }
 
+/** Of several places the first that has a Secret of the name. */
+export class FirstPullSecrets implements PullSecrets {
+  readonly #places: readonly PullSecrets[];
+
+  constructor(...places: readonly PullSecrets[]) {
+    this.#places = places;
+  }
+
+  async find(namespace: string, name: string): Promise<PullSecret | undefined> {
+    for (const place of this.#places) {
+      const found = await place.find(namespace, name);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+}
+
 /** Where a static pod's pull secrets are, below the agent's root folder. */
 export const pullSecretsDir = (root: string): string => join(root, 'pull-secrets');

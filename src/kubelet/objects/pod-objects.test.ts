@@ -106,7 +106,10 @@ describe('local objects', () => {
     const changed = changesOf(objects);
     objects.register(podOf('a', 'cm'));
     objects.register(podOf('b', 'other', 's'));
-    expect(objects.configMap('ns', 'cm')).toEqual({ state: 'unknown' });
+    expect(objects.configMap('ns', 'cm')).toMatchObject({
+      state: 'unknown',
+      trouble: { message: 'not every source of manifests has been read yet' },
+    });
     const cm = { metadata: { name: 'cm', namespace: 'ns' }, data: { a: '1' } };
     const secret = { metadata: { name: 's', namespace: 'ns' }, data: { x: 'eA==' }, stringData: { y: 'y' } };
     objects.replace({ configMaps: [cm], secrets: [secret] });
@@ -123,6 +126,57 @@ describe('local objects', () => {
     objects.release('a');
     objects.replace({ configMaps: [cm] });
     expect(changed).toEqual([]);
+  });
+
+  test('until all sources were read, what is missing may still come', () => {
+    const objects = new LocalObjects();
+    const changed = changesOf(objects);
+    objects.register(podOf('a', 'cm'));
+    objects.register(podOf('b', 'other'));
+    const cm = { metadata: { name: 'cm', namespace: 'ns' } };
+    objects.replace({ configMaps: [cm], isComplete: false });
+    expect(changed.splice(0)).toEqual(['a']);
+    expect(objects.configMap('ns', 'cm').state).toBe('present');
+    expect(objects.configMap('ns', 'other').state).toBe('unknown');
+    objects.replace({ configMaps: [cm] });
+    expect(changed.splice(0)).toEqual(['b']);
+    expect(objects.configMap('ns', 'other').state).toBe('absent');
+  });
+
+  test('a pod is held up until all it names is there or all sources were read, and a second at most', async () => {
+    const clock = new FakeClock();
+    const objects = new LocalObjects(clock);
+    objects.register(podOf('a', 'cm'));
+    let settled = 0;
+    const wait = (): void => void objects.settled('a', signal).then(() => settled++);
+    wait();
+    await clock.advance(999);
+    expect(settled).toBe(0);
+    await clock.advance(1);
+    expect(settled).toBe(1);
+    wait();
+    await settle();
+    expect(settled).toBe(1);
+    objects.replace({});
+    await settle();
+    expect(settled).toBe(2);
+    const other = new LocalObjects(clock);
+    other.register(podOf('a', 'cm'));
+    other.replace({ configMaps: [{ metadata: { name: 'cm', namespace: 'ns' } }], isComplete: false });
+    await other.settled('a', signal);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('a static pod’s pull secrets are among what it names', () => {
+    const objects = new LocalObjects();
+    const changed = changesOf(objects);
+    const pod = podOf('a', 'cm');
+    pod.spec.imagePullSecrets = [{ name: 'pull' }];
+    pod.metadata.annotations = { 'kubernetes.io/config.source': 'file' };
+    objects.replace({});
+    objects.register(pod);
+    objects.replace({ secrets: [{ metadata: { name: 'pull', namespace: 'ns' } }] });
+    expect(changed).toEqual(['a']);
   });
 });
 

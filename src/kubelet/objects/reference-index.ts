@@ -1,17 +1,22 @@
 import type { AgentPod } from '#lib/kube/types.ts';
-import { type ObjectReference, podReferences } from './references.ts';
+import { type ObjectReference, type ReferencesOf, podReferences } from './references.ts';
 
 /** Which pod names which objects, both ways. */
 export class ReferenceIndex {
   readonly #pods = new Map<string, { pod: AgentPod; references: Map<string, ObjectReference> }>();
   readonly #users = new Map<string, Set<string>>();
+  readonly #referencesOf: ReferencesOf;
+
+  constructor(referencesOf: ReferencesOf = podReferences) {
+    this.#referencesOf = referencesOf;
+  }
 
   /** Returns the objects that nobody named before, and those that nobody names any more. */
   put(pod: AgentPod): { added: ObjectReference[]; removed: string[] } {
     const { uid } = pod.metadata;
     const known = this.#pods.get(uid);
     if (known?.pod === pod) return { added: [], removed: [] };
-    const references = podReferences(pod);
+    const references = this.#referencesOf(pod);
     const before = known?.references ?? new Map<string, ObjectReference>();
     this.#pods.set(uid, { pod, references });
     const added = [...references].flatMap(([key, reference]) => (this.#use(key, uid) ? [reference] : []));

@@ -13,11 +13,18 @@ export interface ObjectReference {
 export const referenceKey = ({ kind, namespace, name }: ObjectReference): string =>
   `${kind} ${namespace}/${name}`;
 
+export type ReferencesOf = (pod: AgentPod) => Map<string, ObjectReference>;
+
 /**
  * Every ConfigMap and Secret that the pod names, each once, by its key. A static pod's pull secrets aren't among them:
  * those are files of this node.
  */
-export function podReferences(pod: AgentPod): Map<string, ObjectReference> {
+export const podReferences: ReferencesOf = (pod) => references(pod, !isStaticPod(pod));
+
+/** As `podReferences`, with the pull secrets: where those are objects of this node. */
+export const allReferences: ReferencesOf = (pod) => references(pod, true);
+
+function references(pod: AgentPod, withPullSecrets: boolean): Map<string, ObjectReference> {
   const found = new Map<string, ObjectReference>();
   const { namespace } = pod.metadata;
   const add = (kind: ReferenceKind, name: string | undefined): void => {
@@ -26,7 +33,7 @@ export function podReferences(pod: AgentPod): Map<string, ObjectReference> {
     found.set(referenceKey(reference), reference);
   };
   const { spec } = pod;
-  if (!isStaticPod(pod)) for (const { name } of spec.imagePullSecrets ?? []) add('Secret', name);
+  if (withPullSecrets) for (const { name } of spec.imagePullSecrets ?? []) add('Secret', name);
   const containers: Pick<Container, 'env' | 'envFrom'>[] = [
     ...(spec.initContainers ?? []),
     ...spec.containers,

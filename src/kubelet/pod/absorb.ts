@@ -1,5 +1,5 @@
 import type { ContainerView } from './instances.ts';
-import type { PodRecord } from './record.ts';
+import type { ContainerRecord, PodRecord } from './record.ts';
 import { endedInstance } from './start-container.ts';
 
 /**
@@ -19,14 +19,26 @@ export function absorb(record: PodRecord, views: readonly ContainerView[]): void
       ...(known?.backoff === undefined ? {} : { backoff: known.backoff }),
       ...(current.state === 'exited' ? { ended: endedInstance(current) } : {}),
       ...previousOf(previous, entry?.previous ?? known?.ended),
+      ...(current.state === 'exited' ? {} : lifeOf(entry)),
     };
   }
 }
 
+/** What matters of an attempt only while it runs. */
+function lifeOf(
+  entry: ContainerRecord | undefined,
+): Pick<ContainerRecord, 'postStart' | 'health' | 'preStop'> {
+  return {
+    ...(entry?.postStart === undefined ? {} : { postStart: entry.postStart }),
+    ...(entry?.health === undefined ? {} : { health: entry.health }),
+    ...(entry?.preStop === undefined ? {} : { preStop: entry.preStop }),
+  };
+}
+
 function previousOf(
   seen: ContainerView['previous'],
-  remembered: PodRecord['containers'][string]['previous'],
-): Pick<PodRecord['containers'][string], 'previous'> {
+  remembered: ContainerRecord['previous'],
+): Pick<ContainerRecord, 'previous'> {
   if (seen?.state === 'exited') return { previous: endedInstance(seen) };
   return remembered === undefined ? {} : { previous: remembered };
 }

@@ -1,7 +1,9 @@
 import type { PodSandboxStatus } from '#cri/types.ts';
 import { decideStart } from './decide-start.ts';
 import type { Decision, PodState } from './decision.ts';
+import { healthOf } from './health.ts';
 import { type ContainerView, type Instance, isInitKind } from './instances.ts';
+import { awaitsHook, killUnhealthy } from './look-after.ts';
 import { replaceChanged } from './replace-edited.ts';
 import { restartsAfter } from './restart-policy.ts';
 import { killOne } from './stopping.ts';
@@ -23,15 +25,18 @@ export function decideInit(state: PodState, sandbox: PodSandboxStatus, decision:
   const furthest = views.findLastIndex((view) => here(view) !== undefined);
   for (const [index, view] of views.entries()) {
     const instance = here(view);
-    if (view.kind === 'sidecar' && instance !== undefined) replaceChanged(state, sandbox, view, decision);
+    const isInHand = view.kind === 'sidecar' && instance?.state === 'running';
+    const awaited = isInHand && awaitsHook(state, view, decision);
+    if (isInHand && !awaited && !replaceChanged(state, sandbox, view, decision))
+      killUnhealthy(state, view, decision);
     if (initialized || index < furthest) {
       if (view.kind === 'sidecar' && instance?.state !== 'running') start(state, sandbox, view, decision);
       continue;
     }
-    if (!hasDoneItsPart(view, instance)) {
+    if (!hasDoneItsPart(state, view, instance)) {
       if (instance?.state !== 'running') {
         start(state, sandbox, view, decision);
-      } else {
+      } else if (view.kind === 'init') {
         decision.waits.push({
           subject: `container ${view.spec.name}`,
           reason: 'PodInitializing',
@@ -44,9 +49,9 @@ export function decideInit(state: PodState, sandbox: PodSandboxStatus, decision:
   return true;
 }
 
-/** An init container has when it ended well; a sidecar has when it runs. */
-function hasDoneItsPart(view: ContainerView, instance: Instance | undefined): boolean {
-  if (view.kind === 'sidecar') return instance?.state === 'running';
+/** An init container has when it ended well; a sidecar has when it runs and has started. */
+function hasDoneItsPart(state: PodState, view: ContainerView, instance: Instance | undefined): boolean {
+  if (view.kind === 'sidecar') return instance?.state === 'running' && healthOf(state.healths, view).started;
   return instance?.state === 'exited' && instance.exitCode === 0;
 }
 

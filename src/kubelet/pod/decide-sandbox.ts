@@ -5,10 +5,12 @@ import { isInitKind } from './instances.ts';
 import { restartPolicyOf } from './restart-policy.ts';
 import { killRunning, specGrace, stopSandboxes } from './stopping.ts';
 
-const usesHostNetwork = (state: PodState): boolean => state.pod.spec.hostNetwork === true;
+type Sandboxed = Pick<PodState, 'pod' | 'sandboxes'>;
+
+const usesHostNetwork = ({ pod }: Sandboxed): boolean => pod.spec.hostNetwork === true;
 
 /** The one sandbox that the pod's containers belong in; undefined where a new one is needed. */
-export function currentSandbox(state: PodState): PodSandboxStatus | undefined {
+export function currentSandbox(state: Sandboxed): PodSandboxStatus | undefined {
   const ready = state.sandboxes.filter((sandbox) => sandbox.state === 'SANDBOX_READY');
   const only = ready[0];
   // Two ready sandboxes are the work of two agents, or of one that was killed: neither can be trusted.

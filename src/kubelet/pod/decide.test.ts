@@ -91,6 +91,7 @@ function stateOf(
     areVolumesStale: false,
     stoppedSandboxes: new Set(),
     failures: new Map(),
+    healths: new Map(),
     logFloor: new Map(),
     imageState: () => READY,
     backoffLimits: CRASH_BACKOFF,
@@ -107,6 +108,8 @@ function words(state: PodState): string[] {
         return `start ${step.container}#${step.attempt}`;
       case 'startCreated':
         return `startCreated ${step.container}#${step.attempt}`;
+      case 'postStart':
+        return `postStart ${step.id}`;
       case 'killContainers':
         return `kill ${step.kills.map((kill) => kill.id).join(',')} in ${step.gracePeriodSeconds}s`;
       case 'requestImage':

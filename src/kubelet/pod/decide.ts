@@ -16,6 +16,7 @@ import {
   heldUp,
 } from './decision.ts';
 import type { ContainerView } from './instances.ts';
+import { explainHealth } from './look-after.ts';
 import { isDone } from './restart-policy.ts';
 import { killRunning, specGrace } from './stopping.ts';
 
@@ -55,6 +56,7 @@ export function decide(state: PodState): Decision {
     decideApps(state, sandbox, decision);
   }
   decideResize(state, decision);
+  explainHealth(state, decision);
   // Whatever starts a container needs its volumes and cgroup, also in a sandbox taken over from another process.
   const starts = decision.steps.some(
     (step) => step.kind === 'startContainer' || step.kind === 'startCreated',

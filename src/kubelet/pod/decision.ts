@@ -2,6 +2,7 @@ import type { PodSandboxStatus } from '#cri/types.ts';
 import type { AgentPod } from '#lib/kube/types.ts';
 import type { Wait } from '#lib/kube/wait.ts';
 import type { BackoffLimits } from './crash-backoff.ts';
+import type { Healths } from './health.ts';
 import type { ContainerView } from './instances.ts';
 import type { ImageState } from './ports.ts';
 import type { PodRecord } from './record.ts';
@@ -56,6 +57,8 @@ export interface PodState {
   failures: ReadonlyMap<string, Failure>;
   /** The first attempt that the log directory leaves free, by container; absent means 0. */
   logFloor: ReadonlyMap<string, number>;
+  /** What probes say. */
+  healths: Healths;
   imageState(container: string, attempt: number): ImageState;
   backoffLimits: BackoffLimits;
   now: number;

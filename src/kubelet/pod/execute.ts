@@ -5,6 +5,7 @@ import { ensureDir, removeFile } from '#host/files.ts';
 import { InternalError } from '#lib/errors.ts';
 import type { AgentPod, Container } from '#lib/kube/types.ts';
 import type { PodReferences } from '../objects/pod-references.ts';
+import type { PostStart } from '../hooks/post-start.ts';
 import type { RuntimeHandlers } from '../objects/runtime-handlers.ts';
 import { type Paths, containerLogLink, podLogDir } from '../paths.ts';
 import type { PodDnsSettings } from '../pod-dns.ts';
@@ -36,6 +37,7 @@ export interface ExecutorParts extends Pick<
   directories: PodDirectories;
   starter: ContainerStarter;
   killer: ContainerKiller;
+  postStart: PostStart;
   observer: PodObserver;
   /** Asked for every sandbox: the node's settings change under a running agent. */
   dns: Pick<PodDnsSettings, 'of'>;
@@ -72,8 +74,10 @@ export class StepExecutor {
         await parts.starter.start(context, step, signal);
       },
       startCreated: (context, step, signal) => parts.starter.startCreated(context, step, signal),
+      postStart: (context, step, signal) =>
+        filedUnder(SETUP, 'FailedKillPod', () => parts.postStart.run(context, step, signal)),
       killContainers: (context, step, signal) =>
-        filedUnder(SETUP, 'FailedKillPod', () => parts.killer.kill(context.pod, step, signal)),
+        filedUnder(SETUP, 'FailedKillPod', () => parts.killer.kill(context, step, signal)),
       tearDown: (context, _step, signal) => this.#tearDown(context, signal),
       forget: (context) => this.#forget(context),
     };
@@ -167,6 +171,7 @@ export class StepExecutor {
     await unmounted.catch(() => undefined);
     await filedUnder(SETUP, 'FailedKillPod', () => this.#parts.cgroups.remove(uid));
     await unmounted;
+    for (const { status } of context.sight?.containers ?? []) this.#parts.killer.forget(status.id);
     this.#parts.images.forget(uid);
     this.#parts.references.release(uid);
     context.setUp = undefined;

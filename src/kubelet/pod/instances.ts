@@ -1,5 +1,6 @@
 /** A pod's containers, each with its newest instance and the one before, from the runtime and the record. */
 import type { ContainerStatus } from '#cri/types.ts';
+import { InternalError } from '#lib/errors.ts';
 import type { AgentPod, Container } from '#lib/kube/types.ts';
 import { HASH_ANNOTATION, attemptOf } from './labels.ts';
 import type { EndedInstance, PodRecord } from './record.ts';
@@ -23,6 +24,8 @@ export interface ContainerView {
   kind: ContainerKind;
   current: Instance | undefined;
   previous: Instance | undefined;
+  /** Whether it runs and its postStart hook has yet to end. */
+  isStarting: boolean;
 }
 
 /** Whether it runs before the app containers, or beside them from then on. */
@@ -47,6 +50,13 @@ export const kindOf = (pod: AgentPod, container: Container): ContainerKind => {
 export function allContainers(pod: AgentPod): Container[] {
   const { initContainers = [], containers, ephemeralContainers = [] } = pod.spec;
   return [...initContainers, ...containers, ...ephemeralContainers];
+}
+
+/** Throws InternalError where the pod has no such container. */
+export function containerOf(pod: AgentPod, name: string): Container {
+  const container = allContainers(pod).find((each) => each.name === name);
+  if (container === undefined) throw new InternalError(`pod ${pod.metadata.name} has no container ${name}`);
+  return container;
 }
 
 const STATES = {
@@ -111,7 +121,10 @@ export function viewContainers(
         instances.push(lost(remembered.id, remembered.attempt, remembered.sandboxId, spec));
       instances.sort((a, b) => b.attempt - a.attempt || b.createdAt - a.createdAt);
     }
-    return { spec, kind: kindOf(pod, spec), current: instances[0], previous: instances[1] };
+    const [current, previous] = instances;
+    const isStarting =
+      current?.state === 'running' && remembered?.id === current.id && remembered.postStart !== undefined;
+    return { spec, kind: kindOf(pod, spec), current, previous, isStarting };
   });
 }
 

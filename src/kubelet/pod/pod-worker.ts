@@ -5,8 +5,9 @@ import type { Logger } from '#lib/logger.ts';
 import type { PodReferences, Purpose } from '../objects/pod-references.ts';
 import { shownContent } from '../objects/volume-content.ts';
 import { VolumeError } from '#volumes/errors.ts';
+import { POST_START_FAILED } from '../hooks/post-start.ts';
+import { podAddress } from '../spec/pod-ips.ts';
 import { podStatus } from '../status/pod-status.ts';
-import { unsupportedFields } from '../unsupported.ts';
 import { absorb } from './absorb.ts';
 import { isApiPod, lasting } from './api-pod.ts';
 import { followClock } from './follow-clock.ts';
@@ -18,8 +19,8 @@ import { type Decision, type PodState, RESIZE, SETUP, VOLUMES } from './decision
 import type { StepExecutor } from './execute.ts';
 import { type ContainerView, allContainers, viewContainers } from './instances.ts';
 import type { Observation, PodObserver } from './observer.ts';
-import type { PodContext } from './pod-context.ts';
-import { type PodEvents, type PodImages, type PodStatusSink, noStatusSink } from './ports.ts';
+import type { PodContext, PodSight } from './pod-context.ts';
+import { type PodEvents, type PodImages, type PodProbes, type PodStatusSink, noStatusSink } from './ports.ts';
 import { isResized } from './decide-resize.ts';
 import { resizeText } from './resize-text.ts';
 import type { RecordStore } from './record-store.ts';
@@ -31,6 +32,7 @@ export interface WorkerParts {
   executor: StepExecutor;
   references: PodReferences;
   images: PodImages;
+  probes: PodProbes;
   records: RecordStore;
   events: PodEvents;
   clock: Clock;
@@ -83,17 +85,15 @@ export class PodWorker {
   }
 
   async #look(context: PodContext, signal: AbortSignal): Promise<Decision> {
-    const { observer, records, events, references } = this.#parts;
+    const { observer, records, references } = this.#parts;
     const { pod, record } = context;
     followClock(context, this.#parts.clock);
     if (record.terminal === undefined && !context.isTornDown) references.register(pod);
-    if (context.sight === undefined && context.ending === undefined) {
-      for (const field of unsupportedFields(pod)) events.event(pod, 'Warning', 'UnsupportedField', field);
-    }
     const observation = await observer.observe(pod.metadata.uid, allContainers(pod).length, signal);
     const views = viewContainers(pod, observation.containers, record);
     absorb(record, views);
     this.#finishResize(context, views);
+    this.#probe(context, { ...observation, views });
     const state = this.#stateOf(context, { ...observation, views });
     const decision = decide(state);
     if (decision.initializedIn !== undefined) record.initializedIn = decision.initializedIn;
@@ -110,6 +110,40 @@ export class PodWorker {
     context.status = this.#status(context, state, decision);
     this.#publish(context, isOver);
     return decision;
+  }
+
+  /** Publishes the status anew when only what probes say has changed, without waiting for a round under way. */
+  restate(context: PodContext): void {
+    const { sight, record } = context;
+    if (sight === undefined || context.isForgotten) return;
+    context.status = this.#status(context, this.#stateOf(context, sight), sight.decision);
+    this.#publish(context, context.ending !== undefined || record.terminal !== undefined);
+  }
+
+  /** Brings the pod's probes in line with what runs, and what they have found into the record. */
+  #probe(context: PodContext, { sandboxes, views }: Pick<PodSight, 'sandboxes' | 'views'>): void {
+    const { pod, record, ending } = context;
+    const running = views.filter(
+      ({ kind, current, isStarting }) => kind !== 'init' && current?.state === 'running' && !isStarting,
+    );
+    const healths = this.#parts.probes.sync({
+      pod,
+      podIp: podAddress(pod, currentSandbox({ pod, sandboxes }), this.#parts.hostIps),
+      containers: running.map(({ spec, current }) => {
+        const entry = record.containers[spec.name];
+        return {
+          spec,
+          id: current?.id ?? '',
+          startedAt: current?.startedAt ?? 0,
+          known: entry?.id === current?.id ? entry?.health : undefined,
+        };
+      }),
+      isEnding: ending !== undefined || record.terminal !== undefined,
+    });
+    for (const [name, { id, started, ready }] of healths) {
+      const entry = record.containers[name];
+      if (entry?.id === id) entry.health = { started, ready };
+    }
   }
 
   /** Of a pod that is to leave no trace, nobody wants to know more. */
@@ -145,6 +179,7 @@ export class PodWorker {
       stoppedSandboxes: context.stoppedSandboxes,
       failures: context.failures,
       logFloor: context.logFloor,
+      healths: this.#parts.probes.healths(pod.metadata.uid),
       imageState: (container, attempt) => images.state(pod.metadata.uid, container, attempt),
       backoffLimits,
       now,
@@ -161,6 +196,7 @@ export class PodWorker {
       sandbox,
       initialized: sandbox !== undefined && context.record.initializedIn === sandbox.id,
       waiting: decision.waiting,
+      healths: state.healths,
       terminal: decision.terminal,
       isEnding: context.ending !== undefined,
       mayRun: context.mayRun,
@@ -216,6 +252,7 @@ export class PodWorker {
       }
       if (content !== undefined && (step.kind === 'setUp' || step.kind === 'refreshVolumes'))
         this.#written.set(context, content);
+      if (step.kind === 'tearDown') this.#parts.probes.forget(context.pod.metadata.uid);
       this.#clear(context, step);
     }
     return decision.steps.every((step) => step.kind === 'requestImage');
@@ -244,7 +281,9 @@ export class PodWorker {
     // What a running pod's volumes hold is good for as long as nobody can say that it isn't.
     const isQuiet =
       (subject === VOLUMES && isUnanswered(failure)) || (subject === RESIZE && before?.message === message);
-    if (!isQuiet) events.event(context.pod, 'Warning', eventReason, text, container);
+    // A hook's failure has been told, and what it said may be a secret.
+    if (!isQuiet && reason !== POST_START_FAILED)
+      events.event(context.pod, 'Warning', eventReason, text, container);
     log.debug({ uid: context.pod.metadata.uid, subject, err: failure.cause }, describeError(failure));
   }
 

@@ -147,6 +147,14 @@ export class PodWorkers {
     if (this.#entries.has(uid)) this.#queue.add(uid);
   }
 
+  /** What probes say of the pod has changed: that is published at once, and then looked at. */
+  restate(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined) return;
+    this.#parts.worker.restate(entry.context);
+    this.#queue.add(uid);
+  }
+
   markAllDirty(): void {
     for (const uid of this.#entries.keys()) this.#queue.add(uid);
   }

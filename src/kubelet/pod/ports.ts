@@ -4,6 +4,7 @@
  */
 import type { Image } from '#cri/types.ts';
 import type { AgentPod, Container, PodStatus } from '#lib/kube/types.ts';
+import type { Healths } from './health.ts';
 
 /** Events about a pod, with upstream's reasons. Never throws and never blocks. */
 export interface PodEvents {
@@ -30,6 +31,33 @@ export interface PodStanding {
   mayRun: boolean;
   /** Whether the pod has ended and its volumes and cgroup are gone: its API object may go, too. */
   isFinished: boolean;
+}
+
+/** A container of which the runtime says that it runs, and which has started as far as hooks go. */
+export interface ProbedContainer {
+  spec: Container;
+  id: string;
+  /** Wall milliseconds. */
+  startedAt: number;
+  /** What had been found of this container before, by whatever process. */
+  known: { started: boolean; ready: boolean } | undefined;
+}
+
+export interface ProbedPod {
+  pod: AgentPod;
+  /** Where probes go unless they name a host; '' where it isn't known any more. */
+  podIp: string;
+  containers: readonly ProbedContainer[];
+  /** Whether the pod is to end: then nothing of it is restarted, and only readiness is looked at. */
+  isEnding: boolean;
+}
+
+export interface PodProbes {
+  /** Brings the pod's probes in line with what runs of it, and returns what they say. */
+  sync(pod: ProbedPod): Healths;
+  healths(podUid: string): Healths;
+  /** Nothing of the pod runs any more. */
+  forget(podUid: string): void;
 }
 
 /** For an agent without an API server. */

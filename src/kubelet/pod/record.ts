@@ -38,6 +38,12 @@ export interface ContainerRecord {
   ended?: EndedInstance;
   /** How the attempt before it ended. */
   previous?: EndedInstance;
+  /** Set, ahead of the start, until that attempt's postStart hook has ended well. */
+  postStart?: 'pending';
+  /** What probes have found of that attempt; absent where there are none. */
+  health?: { started: boolean; ready: boolean };
+  /** Set, ahead of TERM, for that attempt: its preStop hook has had its turn. */
+  preStop?: 'over';
 }
 
 export interface PodRecord {

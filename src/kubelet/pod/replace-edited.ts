@@ -32,16 +32,19 @@ function replaceEdited(
   wakeBy(decision, start.wakeAt);
 }
 
-/** Replaces a running container that can't go on as it is. */
+/** Replaces a running container that can't go on as it is; says whether it is one. */
 export function replaceChanged(
   state: PodState,
   sandbox: PodSandboxStatus,
   view: ContainerView,
   decision: Decision,
-): void {
-  if (isEdited(view)) replaceEdited(state, sandbox, view, decision);
-  else if (resizeNeedsRestart(view, state.record)) {
-    const message = `Container ${view.spec.name} resize requires restart`;
-    replaceEdited(state, sandbox, view, decision, message);
+): boolean {
+  if (isEdited(view)) {
+    replaceEdited(state, sandbox, view, decision);
+    return true;
   }
+  if (!resizeNeedsRestart(view, state.record)) return false;
+  const message = `Container ${view.spec.name} resize requires restart`;
+  replaceEdited(state, sandbox, view, decision, message);
+  return true;
 }

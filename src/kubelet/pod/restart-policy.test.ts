@@ -17,7 +17,7 @@ function restarts(pod: AgentPod, name: string, exitCode: number): boolean {
   if (spec === undefined) throw new TypeError(name);
   return restartsAfter(
     pod,
-    { spec, kind: kindOf(pod, spec), current: undefined, previous: undefined },
+    { spec, kind: kindOf(pod, spec), current: undefined, previous: undefined, isStarting: false },
     exitCode,
   );
 }

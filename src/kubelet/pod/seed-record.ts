@@ -14,9 +14,15 @@ export function seedRecord(record: PodRecord, status: PodStatus | undefined): vo
   } = status ?? {};
   for (const each of [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses]) {
     const known = record.containers[each.name];
-    if (known !== undefined && known.attempt >= each.restartCount) continue;
-    const seeded = fromStatus(each);
-    if (seeded !== undefined) record.containers[each.name] = seeded;
+    if (known === undefined || known.attempt < each.restartCount) {
+      const seeded = fromStatus(each);
+      if (seeded !== undefined) record.containers[each.name] = seeded;
+    } else if (known.id === bareId(each.containerID)) {
+      // What was published counts: the record may be a moment older. A start-up probe never runs again.
+      const { health } = healthIn(each);
+      const started = health?.started === true || known.health?.started === true;
+      if (health !== undefined) known.health = { ...health, started };
+    }
   }
 }
 
@@ -26,13 +32,17 @@ function fromStatus(status: ContainerStatus): ContainerRecord | undefined {
   const { running, terminated } = status.state ?? {};
   const last = ended(status, status.lastState?.terminated, attempt - 1);
   const previous = last === undefined || attempt === 0 ? {} : { previous: last };
-  if (running !== undefined && id !== '') return { attempt, id, sandboxId: '', ...previous };
+  if (running !== undefined && id !== '')
+    return { attempt, id, sandboxId: '', ...previous, ...healthIn(status) };
   const now = ended(status, terminated, attempt);
   if (now !== undefined) return { attempt, id: now.id, sandboxId: '', ended: now, ...previous };
   // One that waits for its next start: it is the last end that counts.
   const waited = ended(status, status.lastState?.terminated, attempt);
   return waited === undefined ? undefined : { attempt, id: waited.id, sandboxId: '', ended: waited };
 }
+
+const healthIn = ({ state, started, ready }: ContainerStatus): Pick<ContainerRecord, 'health'> =>
+  state?.running === undefined ? {} : { health: { started: started === true, ready } };
 
 type Terminated = NonNullable<NonNullable<ContainerStatus['state']>['terminated']>;
 

@@ -17,7 +17,7 @@ import { onePerFamily } from '../spec/pod-ips.ts';
 import { sandboxConfig } from '../spec/sandbox-config.ts';
 import { cpuAndMemory } from './allocation.ts';
 import { containerSubject } from './decision.ts';
-import { allContainers } from './instances.ts';
+import { containerOf } from './instances.ts';
 import type { PodContext } from './pod-context.ts';
 import type { HostVolume, HostsFiles, PodEvents, PodImages, SubPaths, TerminationMessages } from './ports.ts';
 import type { EndedInstance } from './record.ts';
@@ -56,7 +56,7 @@ export class ContainerStarter {
   async start(context: PodContext, step: StepOf<'startContainer'>, signal: AbortSignal): Promise<void> {
     const { runtime, events, gate } = this.#parts;
     const { pod } = context;
-    const container = specOf(pod, step.container);
+    const container = containerOf(pod, step.container);
     const subject = containerSubject(container.name);
     const config = await filedUnder(subject, 'CreateContainerConfigError', () =>
       this.#config(context, container, step, signal),
@@ -83,7 +83,7 @@ export class ContainerStarter {
 
   /** Starts a container that an earlier process, or an earlier try, created. */
   async startCreated(context: PodContext, step: StepOf<'startCreated'>, signal: AbortSignal): Promise<void> {
-    const container = specOf(context.pod, step.container);
+    const container = containerOf(context.pod, step.container);
     const backoff = context.record.containers[container.name]?.backoff;
     await this.#parts.gate.run(context.priority, signal, () =>
       this.#run(context, container, { ...step, backoff }),
@@ -106,6 +106,7 @@ export class ContainerStarter {
       sandboxId: start.sandboxId,
       ...(start.backoff === undefined ? {} : { backoff: start.backoff }),
       ...(ended === undefined ? {} : { previous: ended }),
+      ...(container.lifecycle?.postStart === undefined ? {} : { postStart: 'pending' }),
     };
     record.actuated = { ...record.actuated, [name]: cpuAndMemory(container) };
     // Written ahead: once the container may have run, a new process must know.
@@ -227,12 +228,6 @@ export class ContainerStarter {
     }
     return result;
   }
-}
-
-function specOf(pod: AgentPod, name: string): Container {
-  const container = allContainers(pod).find((each) => each.name === name);
-  if (container === undefined) throw new InternalError(`pod ${pod.metadata.name} has no container ${name}`);
-  return container;
 }
 
 /** How the instance before this attempt ended, for the record. */

@@ -29,6 +29,8 @@ export type Step =
     }
   /** A container that was created but, as far as anyone knows, never started. */
   | { kind: 'startCreated'; container: string; attempt: number; sandboxId: string; id: string }
+  /** The hook of a container that has just started; until it has ended well, the container counts as not started. */
+  | { kind: 'postStart'; container: string; id: string }
   | { kind: 'killContainers'; kills: Kill[]; gracePeriodSeconds: number; ordered: boolean }
   /** The resources of the pod's group and of what runs in it, where they are others than it was given. */
   | { kind: 'resize' }

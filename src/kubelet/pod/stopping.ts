@@ -1,7 +1,7 @@
 import type { PodSandbox } from '#cri/types.ts';
 import type { AgentPod } from '#lib/kube/types.ts';
 import type { PodState } from './decision.ts';
-import type { Kill, Step } from './steps.ts';
+import type { Kill, Step, StepOf } from './steps.ts';
 
 /** One step that stops every container that may run (but for those in the sandbox `except`), or none. */
 export function killRunning(
@@ -25,10 +25,16 @@ export function killRunning(
 }
 
 /** Stops one container, the rest of the pod running on. */
-export const killOne = (pod: AgentPod, name: string, id: string, message: string): Step => ({
+export const killOne = (
+  pod: AgentPod,
+  name: string,
+  id: string,
+  message: string,
+  gracePeriodSeconds: number = specGrace(pod),
+): StepOf<'killContainers'> => ({
   kind: 'killContainers',
   kills: [{ id, name, message }],
-  gracePeriodSeconds: specGrace(pod),
+  gracePeriodSeconds,
   ordered: false,
 });
 

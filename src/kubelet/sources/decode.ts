@@ -114,7 +114,9 @@ function addDocument({ document, lines }: Parsed, number: number, result: Decode
   const [error] = document.errors;
   if (error !== undefined) {
     const deep = error.message.startsWith('Maximum call stack');
-    const message = deep ? `nested more than ${MAX_DEPTH} levels deep` : `not valid YAML: ${error.message}`;
+    // The text that it stumbled over may be of a Secret.
+    const words = error.message.replace(/: ".*"$/s, '');
+    const message = deep ? `nested more than ${MAX_DEPTH} levels deep` : `not valid YAML: ${words}`;
     result.errors.push({ document: number, line: lineAt(error.pos[0]), message });
     return;
   }

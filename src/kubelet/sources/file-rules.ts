@@ -3,6 +3,8 @@ export interface FileRule {
   accepts(name: string): boolean;
   /** One Pod a file; without it any number of documents. */
   onePod: boolean;
+  /** Whether its ConfigMaps and Secrets are there for its pods; kubelet knows none of manifests. */
+  servesObjects: boolean;
 }
 
 /** What editors leave beside a file while they write it: backups, swap files, and vim's probe `4913`. */
@@ -13,10 +15,12 @@ const isLeftover = (name: string): boolean =>
 export const standaloneRule: FileRule = {
   accepts: (name) => /^[^.].*\.(yaml|yml|json)$/.test(name) && !isLeftover(name),
   onePod: false,
+  servesObjects: true,
 };
 
 /** Upstream's rule for `--pod-manifest-path`: every file whose name doesn't begin with a dot, whatever its ending. */
 export const kubeletRule: FileRule = {
   accepts: (name) => !name.startsWith('.') && !isLeftover(name),
   onePod: true,
+  servesObjects: false,
 };

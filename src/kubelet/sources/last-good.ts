@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { ensureDir, listDir, readText, removeFile, writeAtomic } from '#host/files.ts';
 import type { Logger } from '#lib/logger.ts';
 import type { Pod } from '#lib/kube/types.ts';
+import { validateConfigMap, validateSecret } from '#lib/kube/validation/objects.ts';
 import { validatePod } from '#lib/kube/validation/pod.ts';
+import type { LocalObject } from '../objects/local-object.ts';
 import type { PodKey } from './manifest-pods.ts';
 
 export interface RecordedPod {
@@ -27,6 +29,7 @@ export interface ManifestRecord {
   /** SHA-256 of the text that was wholly in force. */
   digest: string;
   pods: RecordedPod[];
+  objects?: LocalObject[];
 }
 
 const PARALLEL_FILES = 16;
@@ -103,17 +106,30 @@ export class LastGoodStore {
   }
 }
 
-/** Throws on anything that isn't a whole record. Pods that today's rules refuse are left out. */
+function isGoodObject(local: LocalObject): boolean {
+  const found = local.kind === 'Secret' ? validateSecret(local.object) : validateConfigMap(local.object);
+  return found.length === 0;
+}
+
+/** Throws on anything that isn't a whole record. What today's rules refuse is left out. */
 function parseRecord(text: string): ManifestRecord {
   const value = JSON.parse(text) as Partial<ManifestRecord> | null;
-  const { version, origin, nodeName, digest, pods } = value ?? {};
+  const { version, origin, nodeName, digest, pods, objects = [] } = value ?? {};
   const strings = [origin, nodeName, digest].every((each) => typeof each === 'string');
-  if (version !== 1 || !strings || !Array.isArray(pods)) throw new SyntaxError('not a record of version 1');
+  if (version !== 1 || !strings || !Array.isArray(pods) || !Array.isArray(objects))
+    throw new SyntaxError('not a record of version 1');
   const good = pods.filter(
     ({ key, hash, uid, pod }) =>
       [key, hash, uid].every((each) => typeof each === 'string') &&
       pod.spec !== undefined &&
       validatePod(pod).length === 0,
   );
-  return { version, origin: origin ?? '', nodeName: nodeName ?? '', digest: digest ?? '', pods: good };
+  return {
+    version,
+    origin: origin ?? '',
+    nodeName: nodeName ?? '',
+    digest: digest ?? '',
+    pods: good,
+    objects: objects.filter(isGoodObject),
+  };
 }

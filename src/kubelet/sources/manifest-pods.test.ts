@@ -65,8 +65,8 @@ it('numbers and words in environment values name the mend', () => {
 });
 
 it.each([
-  ['ConfigMap', /^kind ConfigMap is not served from manifests yet$/],
-  ['Service', /not served/],
+  ['ConfigMap', /^a ConfigMap of a manifest is there for pods in standalone mode only$/],
+  ['Service', /^kind Service is not served from manifests$/],
   ['Deployment', /^a Deployment is not run by a node: write the Pod that it would make$/],
   ['Job', /not run by a node/],
 ])('a %s is told apart and handed on', (kind, message) => {

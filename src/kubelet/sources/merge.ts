@@ -1,6 +1,7 @@
 import type { AgentPod } from '#lib/kube/types.ts';
 import { fullName } from '#lib/kube/types.ts';
 import type { ManifestProblem } from '#server/view.ts';
+import { type ServedObject, localKey } from '../objects/local-object.ts';
 import type { SourceUpdate } from './source.ts';
 import type { TrackedManifest } from './tracked-manifest.ts';
 
@@ -40,16 +41,46 @@ export function mergeManifests(
       pods.push(pod);
     }
   }
-  return { pods, problems, origins };
+  return { pods, problems, origins, objects: mergeObjects(manifests, leaving, problems) };
 }
 
-/** Whether two updates say the same, whatever the order of their pods. */
+/** As the pods. */
+function mergeObjects(
+  manifests: readonly TrackedManifest[],
+  leaving: readonly TrackedManifest[],
+  problems: ManifestProblem[],
+): ServedObject[] {
+  const all = new Map<string, ServedObject>();
+  for (const object of manifests.flatMap((manifest) => manifest.objects)) {
+    const first = all.get(localKey(object));
+    if (first === undefined) all.set(localKey(object), object);
+    else problems.push(doubledObject(object, first));
+  }
+  for (const object of leaving.flatMap((manifest) => manifest.objects))
+    if (!all.has(localKey(object))) all.set(localKey(object), object);
+  return [...all.values()];
+}
+
+/** That of two objects of one name the first counts. */
+export const doubledObject = (second: ServedObject, first: ServedObject): ManifestProblem => ({
+  origin: second.origin,
+  field: 'metadata.name',
+  value: JSON.stringify(localKey(second)),
+  message: `${first.origin} defines the same ${second.kind} and comes first: only that one counts`,
+  lastGoodRuns: false,
+});
+
+/** Whether two updates say the same, whatever the order. */
 export function sameUpdate(a: SourceUpdate | undefined, b: SourceUpdate): boolean {
   const pods = new Set(a?.pods);
+  const held = new Map(a?.objects?.map((each) => [each.object, each.origin]));
+  const objects = b.objects ?? [];
   return (
     a !== undefined &&
     a.pods.length === b.pods.length &&
     b.pods.every((pod) => pods.has(pod)) &&
+    held.size === objects.length &&
+    objects.every((each) => held.get(each.object) === each.origin) &&
     JSON.stringify(a.problems) === JSON.stringify(b.problems)
   );
 }

@@ -107,9 +107,103 @@ const quiet = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const file = (name: string): string => join(dir, name);
 const isRoot = process.getuid?.() === 0;
 
+describe('ConfigMaps and Secrets', () => {
+  const object = (kind: string, name: string, value: string): string =>
+    `apiVersion: v1\nkind: ${kind}\nmetadata: {name: ${name}}\n${kind === 'Secret' ? 'stringData' : 'data'}: {k: "${value}"}\n`;
+  /** `KEY=VALUE FILE` of each. */
+  const held = (watched: Watched): string[] =>
+    (watched.last.objects ?? []).map((each) => {
+      const value = each.object.data?.['k'] ?? '';
+      const text = each.kind === 'Secret' ? Buffer.from(value, 'base64').toString() : value;
+      return `${each.kind} ${each.object.metadata?.name ?? ''}=${text} ${each.origin.slice(dir.length + 1)}`;
+    });
+
+  it('come, change and go with their documents', async () => {
+    await writeFile(file('a.yaml'), `${object('ConfigMap', 'cm', '1')}---\n${pod('web')}`);
+    const watched = await new Watched().start();
+    expect(held(watched)).toEqual(['ConfigMap cm=1 a.yaml']);
+    expect(watched.pods).toEqual(['web-node i:1']);
+    await writeFile(file('b.yaml'), object('Secret', 's', 'x'));
+    await watched.until(() => held(watched).includes('Secret s=x b.yaml'));
+    await writeFile(file('b.yaml'), object('Secret', 's', 'y'));
+    await watched.until(() => held(watched).includes('Secret s=y b.yaml'));
+    await writeFile(file('a.yaml'), pod('web'));
+    await watched.until(() => held(watched).join() === 'Secret s=y b.yaml');
+    await rm(file('b.yaml'));
+    await watched.until(() => held(watched).length === 0);
+    expect(watched.problems).toEqual([]);
+    expect(watched.pods).toEqual(['web-node i:1']);
+  });
+
+  it('of two of one name the first file counts, and the problem says so', async () => {
+    await writeFile(file('a.yaml'), object('ConfigMap', 'cm', '1'));
+    await writeFile(file('b.yaml'), `${object('ConfigMap', 'cm', '2')}---\n${object('Secret', 'cm', '3')}`);
+    const watched = await new Watched().start();
+    expect(held(watched)).toEqual(['ConfigMap cm=1 a.yaml', 'Secret cm=3 b.yaml']);
+    expect(watched.last.problems).toEqual([
+      {
+        origin: file('b.yaml'),
+        field: 'metadata.name',
+        value: '"ConfigMap default/cm"',
+        message: `${file('a.yaml')} defines the same ConfigMap and comes first: only that one counts`,
+        lastGoodRuns: false,
+      },
+    ]);
+    await rm(file('a.yaml'));
+    await watched.until(() => held(watched)[0] === 'ConfigMap cm=2 b.yaml');
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('a broken document keeps its object, also over a restart; the record is for root only', async () => {
+    const broken = object('Secret', 's', 'x').replace('stringData', 'type: kubernetes.io/tls\nstringData');
+    await writeFile(file('a.yaml'), `${object('Secret', 's', 'good')}---\n${object('ConfigMap', 'cm', '1')}`);
+    const first = await new Watched().start();
+    await writeFile(file('a.yaml'), `${broken}---\n${object('ConfigMap', 'cm', '2')}`);
+    await first.until(() => first.problems.length > 0);
+    expect(held(first)).toEqual(['ConfigMap cm=2 a.yaml', 'Secret s=good a.yaml']);
+    expect(first.last.problems.map(({ field, lastGoodRuns }) => [field, lastGoodRuns])).toEqual([
+      ['data["tls.crt"]', true],
+      ['data["tls.key"]', true],
+    ]);
+    await first.source.stop();
+    const second = await new Watched().start();
+    expect(held(second)).toEqual(['ConfigMap cm=2 a.yaml', 'Secret s=good a.yaml']);
+    for (const name of await readdir(join(root, 'cache')))
+      expect((await stat(join(root, 'cache', name))).mode & 0o777).toBe(0o600);
+    expect((await stat(join(root, 'cache'))).mode & 0o777).toBe(0o700);
+    await writeFile(file('a.yaml'), `kind: [`);
+    const third = await new Watched().start();
+    expect(held(third)).toEqual(['ConfigMap cm=2 a.yaml', 'Secret s=good a.yaml']);
+  });
+
+  it('a broken ConfigMap keeps no pod that was taken out, and a broken pod no ConfigMap', async () => {
+    await writeFile(file('a.yaml'), `${object('ConfigMap', 'cm', '1')}---\n${pod('web')}---\n${pod('db')}`);
+    const watched = await new Watched().start();
+    const bad = object('ConfigMap', 'new', '1').replace('k:', '"..":');
+    await writeFile(file('a.yaml'), `${bad}---\n${pod('web')}`);
+    await watched.until(() => watched.problems.length > 0);
+    expect(watched.pods).toEqual(['web-node i:1']);
+    expect(held(watched)).toEqual(['ConfigMap cm=1 a.yaml']);
+    await writeFile(file('a.yaml'), pod('other', 'i:1', '  restartPolicy: x\n'));
+    await watched.until(() => held(watched).length === 0);
+    expect(watched.pods).toEqual(['web-node i:1']);
+  });
+
+  it("aren't served by the kubelet's rule", async () => {
+    await writeFile(file('a.yaml'), object('ConfigMap', 'cm', '1'));
+    const watched = await new Watched({ rule: kubeletRule }).start();
+    expect(held(watched)).toEqual([]);
+    expect(watched.problems).toEqual([
+      'a.yaml: a ConfigMap of a manifest is there for pods in standalone mode only',
+    ]);
+  });
+});
+
 describe('a folder', () => {
   it('that is empty or missing counts as seen', async () => {
-    expect((await new Watched().start()).updates).toEqual([{ pods: [], problems: [], origins: new Map() }]);
+    expect((await new Watched().start()).updates).toEqual([
+      { pods: [], problems: [], origins: new Map(), objects: [] },
+    ]);
     await rm(dir, { recursive: true });
     expect((await new Watched().start()).updates).toHaveLength(1);
   });

@@ -73,7 +73,14 @@ export class PathSource implements PodSource {
   constructor(options: PathSourceOptions) {
     this.#options = { quietMs: 10, settleMs: 250, goneMs: 40, pollMs: 20_000, ...options };
     const { nodeName, adopt, clock, logger, rule, path } = this.#options;
-    this.#owner = { nodeName, kind: 'file', adopt, clock, onePod: rule.onePod };
+    this.#owner = {
+      nodeName,
+      kind: 'file',
+      adopt,
+      clock,
+      onePod: rule.onePod,
+      servesObjects: rule.servesObjects,
+    };
     this.#store = new LastGoodStore(options.cacheDir, logger);
     this.name = `manifests ${path}`;
     this.#watcher = new FolderWatcher(

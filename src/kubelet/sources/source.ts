@@ -1,3 +1,4 @@
+import type { ServedObject } from '../objects/local-object.ts';
 import type { AgentPod, PodSourceName } from '#lib/kube/types.ts';
 import type { ManifestProblem } from '#server/view.ts';
 
@@ -5,6 +6,8 @@ import type { ManifestProblem } from '#server/view.ts';
 export interface SourceUpdate {
   pods: AgentPod[];
   problems: ManifestProblem[];
+  /** ConfigMaps and Secrets of manifests, one of a name. */
+  objects?: readonly ServedObject[];
   /** Where each pod comes from, for people, by UID: `file /etc/kubernetes/manifests/web.yaml`. */
   origins?: ReadonlyMap<string, string>;
   /** Set where it is only what an earlier agent knew: its pods run, but nothing else is taken for unwanted. */

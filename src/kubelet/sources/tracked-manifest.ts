@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { AgentPod, Pod, PodSourceName, PodSpec } from '#lib/kube/types.ts';
 import type { Clock } from '#lib/clock.ts';
 import { canonicalJson } from '#lib/kube/canonical.ts';
 import type { ManifestProblem } from '#server/view.ts';
+import { type LocalObject, type ServedObject, isObjectKey, localKey } from '../objects/local-object.ts';
+import { type Kept, keepBroken } from './kept.ts';
 import type { ManifestRecord, RecordedPod } from './last-good.ts';
 import { readManifest } from './manifest-pods.ts';
 import type { ManifestFinding, ManifestPods, PodKey } from './manifest-pods.ts';
@@ -15,6 +18,7 @@ export interface ManifestOwner {
   adopt: AdoptUid;
   clock: Clock;
   onePod: boolean;
+  servesObjects: boolean;
 }
 
 /** What a text would change; nothing is in force of it until it is applied. */
@@ -27,12 +31,6 @@ export interface Verdict {
 
 interface InForce extends RecordedPod {
   agentPod: AgentPod;
-}
-
-/** Old pods that stay in force: under the names of broken documents, and others that one of these may have been. */
-interface Kept {
-  named: Set<PodKey>;
-  strays: boolean;
 }
 
 /** Other words, the same meaning: a default written out, a comment. */
@@ -48,22 +46,33 @@ export class TrackedManifest {
   readonly origin: string;
   readonly #owner: ManifestOwner;
   #inForce = new Map<PodKey, InForce>();
+  #objects: ReadonlyMap<string, LocalObject> = new Map();
   #problems: ManifestProblem[] = [];
   #digest = '';
   #saved: string | undefined;
   /** What was in force when the agent last ran; undefined from the first version on that this agent takes. */
-  #before: { digest: string; pods: Map<PodKey, RecordedPod> } | undefined;
+  #before: { digest: string; pods: Map<PodKey, RecordedPod>; objects: Map<string, LocalObject> } | undefined;
 
   constructor(origin: string, owner: ManifestOwner, record?: ManifestRecord) {
     this.origin = origin;
     this.#owner = owner;
     const pods = new Map((record?.pods ?? []).map((each) => [each.key, each]));
-    this.#before = { digest: record?.digest ?? '', pods };
+    const held = owner.servesObjects ? (record?.objects ?? []) : [];
+    const objects = new Map(held.map((each) => [localKey(each), each]));
+    this.#before = { digest: record?.digest ?? '', pods, objects };
     this.#saved = record === undefined ? undefined : JSON.stringify(record);
   }
 
   get pods(): AgentPod[] {
     return [...this.#inForce.values()].map((each) => each.agentPod);
+  }
+
+  get objects(): ServedObject[] {
+    return [...this.#objects.values()].map((each) => ({ ...each, origin: this.origin }));
+  }
+
+  get holdsAnything(): boolean {
+    return this.#inForce.size > 0 || this.#objects.size > 0;
   }
 
   get problems(): readonly ManifestProblem[] {
@@ -80,18 +89,22 @@ export class TrackedManifest {
       nodeName: this.#owner.nodeName,
       digest: this.#digest,
       pods,
+      ...(this.#objects.size === 0 ? {} : { objects: [...this.#objects.values()] }),
     };
     const text = JSON.stringify(record);
-    if (text === this.#saved || (this.#saved === undefined && pods.length === 0)) return undefined;
+    const isEmpty = pods.length === 0 && this.#objects.size === 0;
+    if (text === this.#saved || (this.#saved === undefined && isEmpty)) return undefined;
     this.#saved = text;
     return record;
   }
 
   judge(text: string): Verdict {
-    const { nodeName, onePod } = this.#owner;
-    const read = readManifest(text, { nameSuffix: staticNameSuffix(nodeName), onePod });
+    const { nodeName, onePod, servesObjects } = this.#owner;
+    const read = readManifest(text, { nameSuffix: staticNameSuffix(nodeName), onePod, servesObjects });
     const broken = read.findings.some((each) => each.blocks !== undefined || each.blocksUnknown);
-    const missing = [...this.#inForce.keys()].some((key) => !read.pods.has(key));
+    const missing =
+      [...this.#inForce.keys()].some((key) => !read.pods.has(key)) ||
+      [...this.#objects.keys()].some((key) => !read.objects.has(key));
     return { read, digest: digestOf(text), doubtful: broken || missing };
   }
 
@@ -103,9 +116,14 @@ export class TrackedManifest {
       const hash = staticPodHash(read.written.get(key) ?? pod, this.#owner);
       next.set(key, this.#version(key, { ...pod, spec: pod.spec }, hash, digest));
     }
-    const kept = this.#keep(read, next);
+    const objects = this.#newObjects(read);
+    const kept = [
+      keepBroken(this.#current(), next, read.findings, (key) => !isObjectKey(key)),
+      keepBroken(this.#currentObjects(), objects, read.findings, isObjectKey),
+    ];
     this.#problems = read.findings.map((each) => this.#problem(each, kept));
     this.#inForce = next;
+    this.#objects = objects;
     const whole = !read.findings.some((each) => each.blocks !== undefined || each.blocksUnknown);
     this.#digest = whole ? digest : '';
     this.#before = undefined;
@@ -114,28 +132,25 @@ export class TrackedManifest {
   /** The manifest can't be read: what was in force stays. */
   fail(message: string): void {
     this.#inForce = this.#current();
+    this.#objects = this.#currentObjects();
     this.#digest = this.#before?.digest ?? this.#digest;
     this.#before = undefined;
-    this.#problems = [{ origin: this.origin, message, lastGoodRuns: this.#inForce.size > 0 }];
+    this.#problems = [{ origin: this.origin, message, lastGoodRuns: this.holdsAnything }];
   }
 
-  /** Adds to `next` the pods that stay as they were because their documents are broken. */
-  #keep(read: ManifestPods, next: Map<PodKey, InForce>): Kept {
-    const current = this.#current();
-    const blocked = new Set(read.findings.map((each) => each.blocks));
-    // A broken document may be any of the old ones: by name where it has an old one's, else (a typing error may be in
-    // the name itself) each that is not there any more.
-    const anyBlocked = read.findings.some(
-      ({ blocks, blocksUnknown }) => blocksUnknown || (blocks !== undefined && !current.has(blocks)),
+  #currentObjects(): ReadonlyMap<string, LocalObject> {
+    return this.#before?.objects ?? this.#objects;
+  }
+
+  /** What hasn't changed stays the same object. */
+  #newObjects(read: ManifestPods): Map<string, LocalObject> {
+    const current = this.#currentObjects();
+    return new Map(
+      [...read.objects].map(([key, now]) => {
+        const held = current.get(key);
+        return [key, held !== undefined && isDeepStrictEqual(held, now) ? held : now];
+      }),
     );
-    const kept: Kept = { named: new Set(), strays: false };
-    for (const [key, pod] of current) {
-      if (next.has(key) || !(anyBlocked || blocked.has(key))) continue;
-      next.set(key, pod);
-      if (blocked.has(key)) kept.named.add(key);
-      else kept.strays = true;
-    }
-    return kept;
   }
 
   /** What is in force, or was when the agent last ran. */
@@ -181,9 +196,10 @@ export class TrackedManifest {
     return toStaticPod(pod, uid, { nodeName, kind, seen: clock.now() });
   }
 
-  #problem({ blocks, blocksUnknown, ...finding }: ManifestFinding, kept: Kept): ManifestProblem {
-    const named = blocks !== undefined && kept.named.has(blocks);
+  #problem({ blocks, blocksUnknown, ...finding }: ManifestFinding, kept: readonly Kept[]): ManifestProblem {
+    const named = blocks !== undefined && kept.some((each) => each.named.has(blocks));
     const broken = blocks !== undefined || blocksUnknown === true;
-    return { origin: this.origin, ...finding, lastGoodRuns: named || (broken && kept.strays) };
+    const strays = broken && kept.some((each) => each.strays);
+    return { origin: this.origin, ...finding, lastGoodRuns: named || strays };
   }
 }

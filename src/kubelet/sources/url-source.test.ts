@@ -274,3 +274,29 @@ describe('httpGet', () => {
     await expect(httpGet(url, options())).rejects.toThrow(/cannot be reached/);
   });
 });
+
+it('ConfigMaps and Secrets count where they are asked for, also alone and when the URL fails later', async () => {
+  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'cm' }, data: { a: '1' } };
+  let fails = false;
+  const at = await serve((_request, response) => {
+    response.statusCode = fails ? 500 : 200;
+    response.end(JSON.stringify(object));
+  });
+  const served = await watch(`http://${at}/`, { servesObjects: true });
+  await served.until((last) => last.objects?.[0]?.object.data?.['a'] === '1');
+  expect(served.updates.at(-1)).toMatchObject({
+    pods: [],
+    problems: [],
+    objects: [{ origin: `http://${at}/` }],
+  });
+  fails = true;
+  await served.until((last) => last.problems[0]?.lastGoodRuns === true);
+  expect(served.updates.at(-1)?.objects).toHaveLength(1);
+  await served.source.stop();
+  const again = await watch(`http://${at}/`, { servesObjects: true });
+  await again.until((last) => last.objects?.length === 1);
+  fails = false;
+  const kubelet = await watch(`http://${at}/`, { cacheDir: join(root, 'other') });
+  await kubelet.until((last) => last.problems[0]?.field === 'kind');
+  expect(kubelet.updates.at(-1)?.objects).toEqual([]);
+});

@@ -16,6 +16,8 @@ export interface UrlSourceOptions {
   adopt: AdoptUid;
   clock: Clock;
   logger: Logger;
+  /** Whether ConfigMaps and Secrets count, too. */
+  servesObjects?: boolean;
   /** For the last good version; of this source alone. */
   cacheDir: string;
   /** Milliseconds between two answers' polls. 20,000 unless given, as upstream. */
@@ -50,7 +52,7 @@ export class UrlSource implements PodSource {
   #polling: Promise<void> = Promise.resolve();
 
   constructor(options: UrlSourceOptions) {
-    this.#options = { pollMs: 20_000, timeoutMs: 10_000, ...options };
+    this.#options = { servesObjects: false, pollMs: 20_000, timeoutMs: 10_000, ...options };
     const url = URL.parse(options.url);
     if (url === null || !['http:', 'https:'].includes(url.protocol)) {
       throw new UsageError('the manifest URL must begin with http:// or https:// and name a host');
@@ -77,10 +79,10 @@ export class UrlSource implements PodSource {
   }
 
   #track(record?: ConstructorParameters<typeof TrackedManifest>[2]): TrackedManifest {
-    const { nodeName, adopt, clock } = this.#options;
+    const { nodeName, adopt, clock, servesObjects } = this.#options;
     return new TrackedManifest(
       shownUrl(this.#url),
-      { nodeName, kind: 'http', adopt, clock, onePod: false },
+      { nodeName, kind: 'http', adopt, clock, onePod: false, servesObjects },
       record,
     );
   }
@@ -119,7 +121,7 @@ export class UrlSource implements PodSource {
     else this.#options.logger.debug(fields, 'the manifest URL cannot be read');
     this.#text = undefined;
     this.#manifest.fail(`cannot be read: ${reason}`);
-    this.#unknown &&= this.#manifest.pods.length === 0;
+    this.#unknown &&= !this.#manifest.holdsAnything;
     await this.#publish();
   }
 
@@ -127,7 +129,7 @@ export class UrlSource implements PodSource {
     const verdict = this.#manifest.judge(text);
     this.#manifest.apply(verdict);
     // Nothing at all is an answer (upstream counts it as seen, too), nonsense is none.
-    this.#unknown &&= verdict.doubtful && text.trim() !== '' && this.#manifest.pods.length === 0;
+    this.#unknown &&= verdict.doubtful && text.trim() !== '' && !this.#manifest.holdsAnything;
     if (!this.#unknown) return;
     const [problem] = this.#manifest.problems;
     this.#options.logger.warn({ source: this.name, problem }, 'the manifest URL gives nothing usable');

@@ -1,6 +1,7 @@
 import type { ContainerState, ContainerStatus, ResourceRequirements } from '#lib/kube/types.ts';
 import { withAmounts } from '../pod/allocation.ts';
 import type { WaitingReason } from '../pod/decision.ts';
+import { type Healths, healthOf } from '../pod/health.ts';
 import type { ContainerView, Instance } from '../pod/instances.ts';
 import { apiTime } from './time.ts';
 
@@ -14,6 +15,7 @@ export interface ContainerStatusContext {
   waiting: ReadonlyMap<string, WaitingReason>;
   /** CPU and memory that running containers have, by name. */
   actuated: Readonly<Record<string, ResourceRequirements>>;
+  healths: Healths;
 }
 
 const containerId = (runtimeName: string, id: string): string => (id === '' ? '' : `${runtimeName}://${id}`);
@@ -65,11 +67,14 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
       restartCount: 0,
     };
   }
-  const state = instanceState(current, runtimeName);
+  const state = view.isStarting
+    ? { waiting: { reason: notYet(context) } }
+    : instanceState(current, runtimeName);
   // What is about to run again waits; how it ended last moves to lastState.
   const overlaid = waiting !== undefined && state.running === undefined;
   const last = overlaid && state.terminated !== undefined ? state : lastState(previous, runtimeName);
   const running = state.running !== undefined;
+  const { started, ready } = healthOf(context.healths, view);
   return {
     ...common,
     ...(spec.resources === undefined ? {} : { resources: running ? present(view, context) : spec.resources }),
@@ -79,8 +84,8 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
     containerID: containerId(runtimeName, current.id),
     state: overlaid ? { waiting: { ...waiting } } : state,
     lastState: last,
-    ready: view.kind === 'init' ? state.terminated?.exitCode === 0 : counts && running,
-    ...(counts ? { started: running } : {}),
+    ready: view.kind === 'init' ? state.terminated?.exitCode === 0 : counts && started && ready,
+    ...(counts ? { started } : {}),
     restartCount: current.attempt,
     ...(current.user === undefined ? {} : { user: { linux: { ...current.user } } }),
   };
@@ -112,8 +117,11 @@ function unseenState(
     };
   }
   if (waiting !== undefined) return { waiting: { ...waiting } };
-  return { waiting: { reason: context.hasInitContainers ? 'PodInitializing' : 'ContainerCreating' } };
+  return { waiting: { reason: notYet(context) } };
 }
+
+const notYet = ({ hasInitContainers }: ContainerStatusContext): string =>
+  hasInitContainers ? 'PodInitializing' : 'ContainerCreating';
 
 function volumeMountStatuses(view: ContainerView): Pick<ContainerStatus, 'volumeMounts'> {
   const mounts = view.spec.volumeMounts ?? [];

@@ -3,6 +3,7 @@ import { podQosClass } from '#lib/kube/qos.ts';
 import type { AgentPod, ContainerStatus, PodCondition, PodStatus } from '#lib/kube/types.ts';
 import { isApiPod, isTerminalPhase } from '../pod/api-pod.ts';
 import type { WaitingReason } from '../pod/decision.ts';
+import type { Healths } from '../pod/health.ts';
 import type { ContainerKind, ContainerView } from '../pod/instances.ts';
 import type { PodRecord } from '../pod/record.ts';
 import { onePerFamily } from '../spec/pod-ips.ts';
@@ -22,6 +23,7 @@ export interface StatusInputs {
   sandbox: PodSandboxStatus | undefined;
   initialized: boolean;
   waiting: ReadonlyMap<string, WaitingReason>;
+  healths: Healths;
   terminal: PodRecord['terminal'];
   /** Whether somebody wants the pod gone. */
   isEnding: boolean;
@@ -86,6 +88,7 @@ function containerStatuses(inputs: StatusInputs): Map<string, ContainerStatus> {
     initialized: inputs.initialized,
     waiting: inputs.waiting,
     actuated: inputs.record?.actuated ?? {},
+    healths: inputs.healths,
   };
   const statuses = new Map(
     inputs.containers.map((view) => [view.spec.name, containerStatus(view, context)] as const),

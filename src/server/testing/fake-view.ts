@@ -6,6 +6,7 @@ import type {
   LogOptions,
   ManifestProblem,
   NodeView,
+  ObjectView,
   PodView,
   UsageView,
 } from '../view.ts';
@@ -29,6 +30,8 @@ export class FakeView implements NodeView {
   eventList: Event[] = [];
   problemList: ManifestProblem[] = [];
   usageList: UsageView[] = [];
+  objectList: ObjectView[] = [];
+  deletedObjects: string[] = [];
   nodeObject: Node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'node' } };
   streamUrl = 'http://127.0.0.1:1/exec/token';
   execError: Error | undefined;
@@ -66,6 +69,10 @@ export class FakeView implements NodeView {
     return this.problemList;
   }
 
+  objects(kind: ObjectView['kind']): ObjectView[] {
+    return this.objectList.filter((each) => each.kind === kind);
+  }
+
   usage(): Promise<UsageView[]> {
     return Promise.resolve(this.usageList);
   }
@@ -86,6 +93,11 @@ export class FakeView implements NodeView {
   apply(manifests: string): Promise<AppliedView[]> {
     this.applied.push(manifests);
     return Promise.resolve([{ namespace: 'default', name: 'web', kind: 'Pod', result: 'created' }]);
+  }
+
+  deleteObject(kind: ObjectView['kind'], namespace: string, name: string): Promise<void> {
+    this.deletedObjects.push(`${kind} ${namespace}/${name}`);
+    return Promise.resolve();
   }
 
   deletePod(namespace: string, name: string, grace: number | undefined): Promise<void> {

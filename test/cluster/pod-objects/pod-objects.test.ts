@@ -1,4 +1,6 @@
 /** ConfigMaps, Secrets, tokens and RuntimeClasses of pods on a node of a cluster. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiObject } from '#lib/kube/client.ts';
 import type { ConfigMap, Event, Pod, PodSpec, Secret } from '#lib/kube/types.ts';
@@ -52,6 +54,27 @@ const messages = async (pod: string, reason: string): Promise<string[]> => {
   );
 };
 const mounts = (...volumes: string[]) => volumes.map((name) => ({ name, mountPath: `/${name}` }));
+
+test('hosts file and DNS; the pod and the node are told that there is no cluster DNS', async () => {
+  const pod = await run('named', {
+    hostname: 'db',
+    subdomain: 'sub',
+    hostAliases: [{ ip: '192.0.2.99', hostnames: ['elsewhere'] }],
+  });
+  await eventually(() => runs('named'));
+  const uid = pod.metadata?.uid ?? '';
+  const ip = (await podNow('named')).status?.podIP ?? '';
+  const hosts = await readFile(join(kubelet.dir, 'root/pods', uid, 'etc-hosts'), 'utf8');
+  expect(hosts).toMatch(/^# Kubernetes-managed hosts file\.\n/);
+  expect(hosts).toContain(`\n${ip}\tdb.sub.default.svc.\tdb\n`);
+  expect(hosts).toContain('\n\n# Entries added by HostAliases.\n192.0.2.99\telsewhere\n');
+  const words =
+    'kubelet does not have ClusterDNS IP configured and cannot create Pod using "ClusterFirst" policy. ' +
+    'Falling back to "Default" policy.';
+  await eventually(async () => (await messages('named', 'MissingClusterDNS')).length > 0);
+  expect(await messages('named', 'MissingClusterDNS')).toEqual([`pod: "named_default(${uid})". ${words}`]);
+  await eventually(async () => (await messages('n1', 'MissingClusterDNS')).includes(words));
+});
 
 describe('a pod of the cluster', () => {
   let uid: string;

@@ -67,6 +67,28 @@ test('without the pull secret the registry refuses, and the reason says so', asy
   );
 });
 
+test('a pull secret that is a Secret of a manifest', async () => {
+  await registry.push(await busyboxImage('x/kept:1'));
+  const auth = Buffer.from(`${login.username}:${login.password}`).toString('base64');
+  const secret = JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'kept' },
+    type: 'kubernetes.io/dockerconfigjson',
+    stringData: { '.dockerconfigjson': JSON.stringify({ auths: { [registry.host]: { auth } } }) },
+  });
+  const image = `${registry.host}/kept:1`;
+  const spec = { imagePullSecrets: [{ name: 'kept' }] };
+  await agent.write(
+    'kept.yaml',
+    secret,
+    podManifest('kept', [container('main', undefined, { image })], spec),
+  );
+  await agent.waitForPod('kept', isRunning);
+  const events = await agent.client.events({ namespace: 'default', name: 'kept-n1' });
+  expect(events.filter(({ type }) => type === 'Warning')).toEqual([]);
+});
+
 test('imagePullPolicy Never and an image name that can’t be', async () => {
   await agent.write(
     'never.yaml',

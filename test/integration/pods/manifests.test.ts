@@ -57,7 +57,9 @@ describe('the directory of manifests', () => {
   test('a pod that needs the API is refused with a reason', async () => {
     await node.agent.write(
       'api.yaml',
-      podManifest('api', [container('main')], { volumes: [{ name: 'v', configMap: { name: 'settings' } }] }),
+      podManifest('api', [container('main')], {
+        volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }],
+      }),
     );
     const problem = await node.agent.waitFor(async () => (await node.agent.client.problems())[0]);
     expect(problem).toMatchObject({ lastGoodRuns: false });

@@ -22,7 +22,7 @@ const manifests = '/etc/nodelet/manifests';
 const containerd = '/run/nodelet/containerd/containerd.sock';
 /** Containers of these run for ever; the others end or fail by design. */
 export const lasting = ['web', 'sidecar', 'guaranteed', 'limits'];
-export const ended = ['once', 'retry', 'oom'];
+export const ended = ['once', 'retry', 'settings', 'oom'];
 
 const state = async (): Promise<string> =>
   (await run('systemctl', 'show', '--property=ActiveState', '--value', 'nodelet')).trim();

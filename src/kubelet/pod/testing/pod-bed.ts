@@ -8,9 +8,14 @@ import { FakeRuntime } from '#cri/testing/fake-runtime.ts';
 import type { AgentPod, Container, ContainerStatus, PodSpec, PodStatus } from '#lib/kube/types.ts';
 import { silentLogger } from '#lib/logger.ts';
 import { PriorityGate } from '#lib/priority-gate.ts';
+import type { Outcome } from '#probes/outcome.ts';
+import type { ProbeTarget } from '#probes/prober.ts';
 import { FakeClock, settle } from '#lib/testing/fake-clock.ts';
 import type { Admission } from '../../admission.ts';
 import { EventLog } from '../../events.ts';
+import { PostStart } from '../../hooks/post-start.ts';
+import { PreStops } from '../../hooks/pre-stops.ts';
+import { HookRunner } from '../../hooks/run-hook.ts';
 import { ContainerEnvironment } from '../../objects/container-environment.ts';
 import { LocalObjects } from '../../objects/local-objects.ts';
 import { PodReferences } from '../../objects/pod-references.ts';
@@ -19,6 +24,8 @@ import { RuntimeHandlers } from '../../objects/runtime-handlers.ts';
 import type { Paths } from '../../paths.ts';
 import { podDir, podLogDir } from '../../paths.ts';
 import { amountsOf } from '../allocation.ts';
+import { ContainerCommands } from '../../probing/container-commands.ts';
+import { ProbeManager } from '../../probing/probe-manager.ts';
 import { CRASH_BACKOFF } from '../crash-backoff.ts';
 import { StepExecutor } from '../execute.ts';
 import { ContainerKiller } from '../kill-containers.ts';
@@ -124,6 +131,10 @@ export class PodBed {
   objects = new LocalObjects();
   references = this.#referencesOf(this.objects);
   #agent = new AbortController();
+  #probes: ProbeManager | undefined;
+  /** Answers every probe. */
+  probe: (target: ProbeTarget, timeoutSeconds: number, signal: AbortSignal) => Promise<Outcome> = () =>
+    Promise.resolve({ kind: 'success', words: '' });
   readonly #outside: PodBedOutside;
   workers: PodWorkers;
 
@@ -135,6 +146,7 @@ export class PodBed {
   /** Ends the agent; a round that hangs in the runtime is left hanging. */
   killAgent(): void {
     this.#agent.abort();
+    this.#probes?.stop();
     this.workers.stop().catch(() => undefined);
   }
 
@@ -255,6 +267,25 @@ export class PodBed {
       seccompDefault: false,
       resourcesOf,
     });
+    const commands = new ContainerCommands({
+      runtime,
+      processesOf: () => Promise.resolve([]),
+      clock,
+      log: silentLogger,
+    });
+    const probes = new ProbeManager({
+      commands,
+      events,
+      clock,
+      random: () => 0.5,
+      execsAtOnce: 16,
+      onChange: (uid) => workers.restate(uid),
+      probe: (target, timeoutSeconds, _clock, signal) => this.probe(target, timeoutSeconds, signal),
+    });
+    this.#probes = probes;
+    const runner = new HookRunner({ commands, events, clock });
+    const preStops = new PreStops({ runner, events, clock, log: silentLogger });
+    const killer = new ContainerKiller({ runtime, records, preStops, clock, events });
     const executor = new StepExecutor({
       ...common,
       volumes: {
@@ -308,7 +339,8 @@ export class PodBed {
       resourcesOf,
       sandboxResourcesOf: () => ({ resources: {}, overhead: {} }),
       starter,
-      killer: new ContainerKiller(runtime, clock, events),
+      killer,
+      postStart: new PostStart({ runner, killer, events, log: silentLogger }),
       observer,
       dns: { of: () => Promise.resolve({ servers: [], searches: [], options: [] }) },
       clusterDomain: 'cluster.local',
@@ -319,6 +351,7 @@ export class PodBed {
       executor,
       references,
       images,
+      probes,
       records,
       events,
       clock,

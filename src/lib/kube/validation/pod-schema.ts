@@ -1,5 +1,5 @@
 /**
- * The fields of a Pod and of everything in it, as the API of Kubernetes 1.36 has them: `name:type`, where a type is
+ * The fields of a Pod and of everything in it, of a ConfigMap and of a Secret, as the API of Kubernetes 1.36 has them: `name:type`, where a type is
  * one of the words below or another entry, `[]T` a list and `{}T` a map. What the agent never reads of a manifest
  * (the status) is `any`.
  */
@@ -31,6 +31,8 @@ export const podSchema: Readonly<Record<string, string>> = {
   CinderVolumeSource: 'fsType:string readOnly:bool secretRef:LocalObjectReference volumeID:string',
   ClusterTrustBundleProjection:
     'labelSelector:LabelSelector name:string optional:bool path:string signerName:string',
+  ConfigMap:
+    'apiVersion:string binaryData:{}bytes data:{}string immutable:bool kind:string metadata:ObjectMeta',
   ConfigMapEnvSource: 'name:string optional:bool',
   ConfigMapKeySelector: 'key:string name:string optional:bool',
   ConfigMapProjection: 'items:[]KeyToPath name:string optional:bool',
@@ -174,6 +176,9 @@ export const podSchema: Readonly<Record<string, string>> = {
     'fsType:string gateway:string protectionDomain:string readOnly:bool secretRef:LocalObjectReference ' +
     'sslEnabled:bool storageMode:string storagePool:string system:string volumeName:string',
   SeccompProfile: 'localhostProfile:string type:string',
+  Secret:
+    'apiVersion:string data:{}bytes immutable:bool kind:string metadata:ObjectMeta stringData:{}string ' +
+    'type:string',
   SecretEnvSource: 'name:string optional:bool',
   SecretKeySelector: 'key:string name:string optional:bool',
   SecretProjection: 'items:[]KeyToPath name:string optional:bool',

@@ -1,5 +1,6 @@
 /**
- * What a static pod may not have, because it names objects that only an API server holds. Rules: HasAPIObjectReference
+ * What a static pod may not have, because it names objects that only an API server holds; where ConfigMaps and Secrets
+ * come from manifests, too, it may name those. Rules: HasAPIObjectReference
  * in k8s.io/kubernetes/pkg/api/pod of 1.36, but for imagePullSecrets, which the node reads from its own files.
  */
 import type { Container, PodSpec, Volume } from '../types.ts';
@@ -25,6 +26,9 @@ const PROJECTIONS: readonly (readonly [keyof Projection, string])[] = [
   ['podCertificate', 'podcertificates'],
 ];
 
+/** What manifests can hold as well. */
+const LOCAL = new Set<string>(['configMap', 'secret']);
+
 const SECRET_REF_KINDS = ['cephfs', 'cinder', 'flexVolume', 'rbd', 'scaleIO', 'iscsi', 'storageos'] as const;
 
 const refuse = (field: Field, value: unknown, what: string): void =>
@@ -44,25 +48,27 @@ function refuseInContainer(container: Container, field: Field): void {
   }
 }
 
-/** `field` is the spec's. */
-export function refuseApiReferences(spec: PodSpec, field: Field): void {
+/** `field` is the spec's; `hasObjects`: whether this node has ConfigMaps and Secrets without an API server. */
+export function refuseApiReferences(spec: PodSpec, field: Field, hasObjects = false): void {
   if (spec.serviceAccountName)
     refuse(field.at('serviceAccountName'), spec.serviceAccountName, 'serviceaccounts');
   if ((spec.resourceClaims ?? []).length > 0) refuse(field.at('resourceClaims'), undefined, 'resourceclaims');
-  for (const key of ['containers', 'initContainers'] as const) {
+  for (const key of hasObjects ? [] : (['containers', 'initContainers'] as const)) {
     for (const [i, container] of (spec[key] ?? []).entries()) refuseInContainer(container, field.at(key, i));
   }
   for (const [i, volume] of (spec.volumes ?? []).entries()) {
     const at = field.at('volumes', i);
     for (const [kind, what] of VOLUME_KINDS)
-      if (volume[kind] !== undefined) refuse(at.at(kind), undefined, what);
+      if (volume[kind] !== undefined && !(hasObjects && LOCAL.has(kind)))
+        refuse(at.at(kind), undefined, what);
     for (const kind of SECRET_REF_KINDS) {
       const ref = volume[kind]?.secretRef;
       if (ref?.name) refuse(at.at(kind, 'secretRef'), ref.name, 'secrets');
     }
     for (const [j, source] of (volume.projected?.sources ?? []).entries()) {
       for (const [kind, what] of PROJECTIONS) {
-        if (source[kind] !== undefined) refuse(at.at('projected', 'sources', j, kind), undefined, what);
+        if (source[kind] !== undefined && !(hasObjects && LOCAL.has(kind)))
+          refuse(at.at('projected', 'sources', j, kind), undefined, what);
       }
     }
   }

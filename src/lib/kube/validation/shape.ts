@@ -124,7 +124,7 @@ function map(value: unknown, of: string, field: Field): Record<string, unknown> 
   for (const [key, each] of Object.entries(value)) {
     const at = field.at(key);
     if (each === null && of === 'Quantity') at.error(each, 'must be an amount such as 500m, 2 or 64Mi');
-    const good = each === null && of === 'string' ? '' : conform(each, of, at);
+    const good = each === null && (of === 'string' || of === 'bytes') ? '' : conform(each, of, at);
     if (good !== undefined) result.push([key, good]);
   }
   return fromEntries(result);
