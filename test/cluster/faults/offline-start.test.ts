@@ -1,6 +1,10 @@
 /** `--offline-start-after`: the machine comes up again and the API server does not answer. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
+import { exec } from '#test/bed/exec.ts';
+import { mountTable } from '#test/bed/inventory.ts';
 import { hasPhase, isRunning } from '#test/bed/manifests.ts';
 import { createPodOn } from '#test/control-plane/actions.ts';
 import { useClusterNode } from '#test/control-plane/cluster-node.ts';
@@ -30,6 +34,9 @@ describeFakeOnly('offline start', 'a server that is away', () => {
       }
       return tasks.length === 0;
     });
+    for (const { point, type } of (await mountTable()).toReversed()) {
+      if (type === 'tmpfs' && point.startsWith(`${node.agent.rootDir}/pods/`)) await exec('umount', [point]);
+    }
   }
 
   test('what ran comes back, what another node may run by now waits, what is over stays so', async () => {
@@ -51,6 +58,8 @@ describeFakeOnly('offline start', 'a server that is away', () => {
     for (const name of ['back', 'ran', 'secret', 'db-0', 'gone']) await node.waitForPod(name, isRunning);
     await node.waitForPod('done', hasPhase('Succeeded'));
 
+    // What a start without the server needs is written a few seconds after it has changed.
+    await node.agent.waitFor(() => readFile(join(node.agent.rootDir, 'services.json'), 'utf8'), 10_000);
     await node.fake.stop();
     await endAllProcesses();
     await admin.delete(pods, { name: 'gone' }, { gracePeriodSeconds: 0 });

@@ -92,7 +92,7 @@ describeFakeOnly('soak', 'a server that misbehaves at random', () => {
       await eventually(async () => {
         const views = await node.agent.pods();
         const { podFolders } = await takeNodeInventory(node.containerd, node.agent);
-        const known = views.map(({ pod }) => pod.metadata?.uid).sort();
+        const known = views.map(({ pod }) => pod.metadata?.uid ?? '').sort();
         return JSON.stringify([known, podFolders]) === JSON.stringify([uids, uids]);
       }, 90_000);
       // A process for each container that runs, one for its sandbox, and no others; of crashing ones now and then.
