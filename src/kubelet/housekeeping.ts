@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { RuntimeService } from '#cri/runtime.ts';
 import { type Clock, type Timer, sleep } from '#lib/clock.ts';
 import type { AgentPod } from '#lib/kube/types.ts';
@@ -34,7 +33,7 @@ const ORPHAN_GRACE_SECONDS = 1;
 export class Housekeeping {
   readonly #parts: HousekeepingParts;
   readonly #stopping = new AbortController();
-  #wanted: { uids: ReadonlySet<string>; complete: readonly boolean[] } | undefined;
+  #wanted: { uids: ReadonlySet<string>; complete: string } | undefined;
   #timer: Timer | undefined;
   #due = Infinity;
   #running: Promise<void> | undefined;
@@ -48,15 +47,13 @@ export class Housekeeping {
     this.#at(0);
   }
 
-  /** Takes what the sources want: where that is other pods than before, something may be there to end. */
+  /** Takes what the sources want: where pods have left it, or it has become whole, something may be there to end. */
   setWanted(pods: readonly AgentPod[]): void {
-    const now = {
-      uids: new Set(pods.map((pod) => pod.metadata.uid)),
-      complete: [this.#parts.isComplete(undefined), this.#parts.isComplete('file')],
-    };
-    const isNews = !isDeepStrictEqual(now, this.#wanted);
-    this.#wanted = now;
-    if (isNews) this.lookSoon();
+    const before = this.#wanted;
+    const uids = new Set(pods.map((pod) => pod.metadata.uid));
+    const complete = `${this.#parts.isComplete(undefined)} ${this.#parts.isComplete('file')}`;
+    this.#wanted = { uids, complete };
+    if (complete !== before?.complete || [...before.uids].some((uid) => !uids.has(uid))) this.lookSoon();
   }
 
   /** Something of a pod that no worker knows was seen. */

@@ -1,9 +1,10 @@
 /** What the runtime and the disk hold of pods when the agent starts, and when it looks for what nobody wants. */
 import type { RuntimeService } from '#cri/runtime.ts';
-import type { AgentPod } from '#lib/kube/types.ts';
+import type { AgentPod, Container } from '#lib/kube/types.ts';
 import { containerHash } from './pod/container-hash.ts';
 import {
   CONTAINER_NAME_LABEL,
+  containerFromAnnotations,
   HASH_ANNOTATION,
   POD_NAMESPACE_LABEL,
   POD_NAME_LABEL,
@@ -23,6 +24,8 @@ export interface FoundPod {
   source: string | undefined;
   /** Hash of image and name by container, of what the runtime has. */
   hashes: Map<string, string>;
+  /** What the runtime's containers tell of themselves, for the end of a pod without record. */
+  containers: Map<string, Container>;
   record: PodRecord | undefined;
 }
 
@@ -48,6 +51,7 @@ export async function findPods(
       name: '',
       source: undefined,
       hashes: new Map(),
+      containers: new Map(),
       record: undefined,
     };
     found.set(uid, fresh);
@@ -62,7 +66,9 @@ export async function findPods(
     pod.source ??= object.annotations[CONFIG_SOURCE];
     const container = object.labels[CONTAINER_NAME_LABEL];
     const hash = object.annotations[HASH_ANNOTATION];
-    if (container !== undefined && hash !== undefined) pod.hashes.set(container, hash);
+    if (container === undefined || hash === undefined) continue;
+    pod.hashes.set(container, hash);
+    pod.containers.set(container, containerFromAnnotations(container, object.annotations));
   }
   for (const uid of uids) {
     if (isKnown(uid)) {
@@ -116,6 +122,6 @@ export function asPod(found: FoundPod): AgentPod {
   if (found.record !== undefined) return found.record.pod;
   return {
     metadata: { name: found.name, namespace: found.namespace, uid: found.uid },
-    spec: { containers: [...found.hashes.keys()].map((name) => ({ name })) },
+    spec: { containers: [...found.containers.values()] },
   };
 }

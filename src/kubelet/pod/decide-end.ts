@@ -1,4 +1,12 @@
-import { type Decision, type Ending, type PodState, REMOVAL, SETUP, heldUp } from './decision.ts';
+import {
+  type Decision,
+  type Ending,
+  MINIMUM_POD_GRACE_SECONDS,
+  type PodState,
+  REMOVAL,
+  SETUP,
+  heldUp,
+} from './decision.ts';
 import { isDone } from './restart-policy.ts';
 import type { PodRecord } from './record.ts';
 import type { Step } from './steps.ts';
@@ -19,7 +27,8 @@ export function terminalOf(state: PodState): PodRecord['terminal'] {
 /** Ends what still runs of a pod that has done its work (its sidecars), and frees what it holds. */
 export function decideTerminal(state: PodState, decision: Decision): void {
   if (heldUp(state, decision, SETUP)) return;
-  const grace = Math.min(specGrace(state.pod), decision.terminal?.gracePeriodSeconds ?? Infinity);
+  const wanted = Math.min(specGrace(state.pod), decision.terminal?.gracePeriodSeconds ?? Infinity);
+  const grace = Math.max(MINIMUM_POD_GRACE_SECONDS, wanted);
   const ends = [...killRunning(state, grace), ...stopSandboxes(state, state.sandboxes)];
   decision.steps.push(...ends);
   // First the status says how it ended.

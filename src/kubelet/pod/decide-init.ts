@@ -26,8 +26,7 @@ export function decideInit(state: PodState, sandbox: PodSandboxStatus, decision:
   for (const [index, view] of views.entries()) {
     const instance = here(view);
     const isInHand = view.kind === 'sidecar' && instance?.state === 'running';
-    const awaited = isInHand && awaitsHook(state, view, decision);
-    if (isInHand && !awaited && !replaceChanged(state, sandbox, view, decision))
+    if (isInHand && !awaitsHook(state, view, decision) && !replaceChanged(state, sandbox, view, decision))
       killUnhealthy(state, view, decision);
     if (initialized || index < furthest) {
       if (view.kind === 'sidecar' && instance?.state !== 'running') start(state, sandbox, view, decision);

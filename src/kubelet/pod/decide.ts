@@ -55,8 +55,8 @@ export function decide(state: PodState): Decision {
     decision.initializedIn = sandbox.id;
     decideApps(state, sandbox, decision);
   }
-  decideResize(state, decision);
   explainHealth(state, decision);
+  decideResize(state, decision);
   // Whatever starts a container needs its volumes and cgroup, also in a sandbox taken over from another process.
   const starts = decision.steps.some(
     (step) => step.kind === 'startContainer' || step.kind === 'startCreated',

@@ -30,6 +30,9 @@ export const RESIZE = 'resize';
 export const REMOVAL = 'removal';
 export const containerSubject = (name: string): string => `container ${name}`;
 
+/** No pod that ends gets less: its preStop hooks at least begin. */
+export const MINIMUM_POD_GRACE_SECONDS = 1;
+
 /** That the pod is to end, and how. */
 export interface Ending {
   gracePeriodSeconds: number;

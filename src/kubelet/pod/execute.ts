@@ -3,6 +3,7 @@ import type { RuntimeService } from '#cri/runtime.ts';
 import type { LinuxResources } from '#cri/types.ts';
 import { ensureDir, removeFile } from '#host/files.ts';
 import { InternalError } from '#lib/errors.ts';
+import { together } from '#lib/together.ts';
 import type { AgentPod, Container } from '#lib/kube/types.ts';
 import type { PodReferences } from '../objects/pod-references.ts';
 import type { PostStart } from '../hooks/post-start.ts';
@@ -99,18 +100,28 @@ export class StepExecutor {
   }
 
   async #setUp(context: PodContext, signal: AbortSignal): Promise<void> {
-    const { pod } = context;
+    const { pod, priority } = context;
+    const { gate, cgroups, directories, records, volumes: mounts } = this.#parts;
     // In its turn, so that the oldest of many pods needn't wait for all others' directories.
-    const cgroupParent = await this.#parts.gate.run(context.priority, signal, async () => {
-      await filedUnder(SETUP, 'FailedCreatePodDirectories', async () => {
-        await this.#parts.directories.ensure(pod);
+    await gate.run(priority, signal, () =>
+      filedUnder(SETUP, 'FailedCreatePodDirectories', async () => {
+        await directories.ensure(pod);
         await ensureDir(podLogDir(this.#paths, pod.metadata), 0o755);
-        await this.#parts.records.write(context.record);
-      });
-      return filedUnder(SETUP, 'FailedCreatePodContainer', () => this.#parts.cgroups.ensure(pod));
-    });
-    await this.#killStrays(context);
-    const volumes = await filedUnder(SETUP, 'FailedMount', () => this.#parts.volumes.setUp(pod, signal));
+        await records.write(context.record);
+      }),
+    );
+    // A volume waits for the API server (tokens), the cgroups for the kernel.
+    const [cgroupParent, volumes] = await together(
+      signal,
+      async (both) => {
+        const parent = await gate.run(priority, both, () =>
+          filedUnder(SETUP, 'FailedCreatePodContainer', () => cgroups.ensure(pod)),
+        );
+        await this.#killStrays(context);
+        return parent;
+      },
+      (both) => filedUnder(SETUP, 'FailedMount', () => mounts.setUp(pod, both)),
+    );
     context.setUp = { cgroupParent, volumes };
     context.isTornDown = false;
   }

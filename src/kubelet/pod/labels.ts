@@ -54,6 +54,27 @@ export function containerAnnotations(pod: AgentPod, container: Container, attemp
   return annotations;
 }
 
+type Lifecycle = NonNullable<Container['lifecycle']>;
+
+/** What the annotations tell of a container whose pod nobody describes any more: what its end needs. */
+export function containerFromAnnotations(name: string, annotations: StringMap): Container {
+  const preStop = parsed(annotations[PRE_STOP_ANNOTATION]) as Lifecycle['preStop'];
+  const ports = parsed(annotations[PORTS_ANNOTATION]);
+  return {
+    name,
+    ...(typeof preStop === 'object' && preStop !== null ? { lifecycle: { preStop } } : {}),
+    ...(Array.isArray(ports) ? { ports: ports as NonNullable<Container['ports']> } : {}),
+  };
+}
+
+function parsed(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The pod that a sandbox or container of the runtime belongs to; undefined where it isn't a pod's. */
 export function podUidOf(object: Pick<RuntimeContainer | PodSandbox, 'labels'>): string | undefined {
   return object.labels[POD_UID_LABEL];

@@ -38,7 +38,7 @@ export function killUnhealthy(state: PodState, view: ContainerView, decision: De
 export function explainHealth(state: PodState, decision: Decision): void {
   for (const view of state.containers) {
     const { spec, current, kind, isStarting } = view;
-    if (kind === 'init' || current?.state !== 'running' || isStarting) continue;
+    if (kind === 'init' || kind === 'ephemeral' || current?.state !== 'running' || isStarting) continue;
     const { started, ready, words } = healthOf(state.healths, view);
     if (started && ready) continue;
     const probe = started ? 'readiness' : 'startup';

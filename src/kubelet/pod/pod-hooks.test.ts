@@ -200,11 +200,31 @@ describe('lifecycle hooks', () => {
       expect(graces()).toEqual([2]);
     });
 
-    test('without a grace period there is no time for it', async () => {
+    test('a pod that is to go at once gives it one second', async () => {
+      answer = () => new Promise(() => undefined);
       await start(withHook(exec('drain')));
       bed.workers.end('uid-web', { gracePeriodSeconds: 0, forget: true });
-      await bed.runUntil(() => graces().length === 1);
-      expect(ran).toEqual([]);
+      await bed.until(() => ran.length === 1);
+      expect(graces()).toEqual([]);
+      await bed.run(SECOND);
+      expect(graces()).toEqual([2]);
+    });
+
+    test('an agent that comes when the grace period is over has no time for it', async () => {
+      bed.runtime.behave('main', { ignoresTerm: true });
+      answer = () => new Promise(() => undefined);
+      const spec = withHook(exec('drain'));
+      await start(spec);
+      bed.workers.end('uid-web', { gracePeriodSeconds: 30, forget: true });
+      await bed.until(() => ran.length === 1);
+      bed.killAgent();
+      await bed.clock.advance(40 * SECOND);
+      bed.restartAgent();
+      set(spec);
+      bed.workers.end('uid-web', { gracePeriodSeconds: 30, forget: true });
+      await bed.until(() => graces().length === 1);
+      expect(graces()).toEqual([2]);
+      expect(ran).toHaveLength(1);
     });
 
     test('its failure is told and changes nothing', async () => {

@@ -6,7 +6,6 @@ import type { PodReferences, Purpose } from '../objects/pod-references.ts';
 import { shownContent } from '../objects/volume-content.ts';
 import { VolumeError } from '#volumes/errors.ts';
 import { POST_START_FAILED } from '../hooks/post-start.ts';
-import { podAddress } from '../spec/pod-ips.ts';
 import { podStatus } from '../status/pod-status.ts';
 import { absorb } from './absorb.ts';
 import { isApiPod, lasting } from './api-pod.ts';
@@ -19,8 +18,9 @@ import { type Decision, type PodState, RESIZE, SETUP, VOLUMES } from './decision
 import type { StepExecutor } from './execute.ts';
 import { type ContainerView, allContainers, viewContainers } from './instances.ts';
 import type { Observation, PodObserver } from './observer.ts';
-import type { PodContext, PodSight } from './pod-context.ts';
+import type { PodContext } from './pod-context.ts';
 import { type PodEvents, type PodImages, type PodProbes, type PodStatusSink, noStatusSink } from './ports.ts';
+import { probedPod, recordHealths } from './probed-pod.ts';
 import { isResized } from './decide-resize.ts';
 import { resizeText } from './resize-text.ts';
 import type { RecordStore } from './record-store.ts';
@@ -85,15 +85,16 @@ export class PodWorker {
   }
 
   async #look(context: PodContext, signal: AbortSignal): Promise<Decision> {
-    const { observer, records, references } = this.#parts;
+    const { observer, probes, records, references } = this.#parts;
     const { pod, record } = context;
     followClock(context, this.#parts.clock);
     if (record.terminal === undefined && !context.isTornDown) references.register(pod);
     const observation = await observer.observe(pod.metadata.uid, allContainers(pod).length, signal);
     const views = viewContainers(pod, observation.containers, record);
     absorb(record, views);
+    const healths = probes.sync(probedPod(context, { ...observation, views }, this.#parts.hostIps));
+    recordHealths(record, healths);
     this.#finishResize(context, views);
-    this.#probe(context, { ...observation, views });
     const state = this.#stateOf(context, { ...observation, views });
     const decision = decide(state);
     if (decision.initializedIn !== undefined) record.initializedIn = decision.initializedIn;
@@ -118,32 +119,6 @@ export class PodWorker {
     if (sight === undefined || context.isForgotten) return;
     context.status = this.#status(context, this.#stateOf(context, sight), sight.decision);
     this.#publish(context, context.ending !== undefined || record.terminal !== undefined);
-  }
-
-  /** Brings the pod's probes in line with what runs, and what they have found into the record. */
-  #probe(context: PodContext, { sandboxes, views }: Pick<PodSight, 'sandboxes' | 'views'>): void {
-    const { pod, record, ending } = context;
-    const running = views.filter(
-      ({ kind, current, isStarting }) => kind !== 'init' && current?.state === 'running' && !isStarting,
-    );
-    const healths = this.#parts.probes.sync({
-      pod,
-      podIp: podAddress(pod, currentSandbox({ pod, sandboxes }), this.#parts.hostIps),
-      containers: running.map(({ spec, current }) => {
-        const entry = record.containers[spec.name];
-        return {
-          spec,
-          id: current?.id ?? '',
-          startedAt: current?.startedAt ?? 0,
-          known: entry?.id === current?.id ? entry?.health : undefined,
-        };
-      }),
-      isEnding: ending !== undefined || record.terminal !== undefined,
-    });
-    for (const [name, { id, started, ready }] of healths) {
-      const entry = record.containers[name];
-      if (entry?.id === id) entry.health = { started, ready };
-    }
   }
 
   /** Of a pod that is to leave no trace, nobody wants to know more. */
@@ -279,11 +254,12 @@ export class PodWorker {
     const container = subject.startsWith('container ') ? subject.slice('container '.length) : undefined;
     const [eventReason, text] = eventOf(failure, context);
     // What a running pod's volumes hold is good for as long as nobody can say that it isn't.
-    const isQuiet =
-      (subject === VOLUMES && isUnanswered(failure)) || (subject === RESIZE && before?.message === message);
     // A hook's failure has been told, and what it said may be a secret.
-    if (!isQuiet && reason !== POST_START_FAILED)
-      events.event(context.pod, 'Warning', eventReason, text, container);
+    const isQuiet =
+      reason === POST_START_FAILED ||
+      (subject === VOLUMES && isUnanswered(failure)) ||
+      (subject === RESIZE && before?.message === message);
+    if (!isQuiet) events.event(context.pod, 'Warning', eventReason, text, container);
     log.debug({ uid: context.pod.metadata.uid, subject, err: failure.cause }, describeError(failure));
   }
 

@@ -8,7 +8,7 @@ import { type Admission, admitsAll } from '../admission.ts';
 import { allocate, RETRY_RESIZE_MS } from './allocate.ts';
 import { withAllocation } from './allocation.ts';
 import { asksForLook, endingOf, graceOf, isApiPod, lasting, mayMountMore, terminalInApi } from './api-pod.ts';
-import type { Ending } from './decision.ts';
+import { type Ending, MINIMUM_POD_GRACE_SECONDS } from './decision.ts';
 import { type PodContext, newContext } from './pod-context.ts';
 import { PodNames } from './pod-names.ts';
 import type { PodWorker } from './pod-worker.ts';
@@ -122,7 +122,7 @@ export class PodWorkers {
     const { terminating } = context.record;
     const next = sooner(terminating, {
       since: this.#parts.clock.now(),
-      gracePeriodSeconds: ending.gracePeriodSeconds,
+      gracePeriodSeconds: Math.max(MINIMUM_POD_GRACE_SECONDS, ending.gracePeriodSeconds),
     });
     const forget = ending.forget || before?.forget === true;
     if (before !== undefined && next === terminating && forget === before.forget) return;

@@ -21,7 +21,7 @@ function replaceEdited(
   view: ContainerView,
   decision: Decision,
   message = `Container ${view.spec.name} definition changed, will be restarted`,
-): void {
+): boolean {
   const start = emptyDecision();
   const outcome = decideStart(state, sandbox, { ...view, current: undefined }, start);
   if (outcome === 'started' && view.current !== undefined) {
@@ -30,21 +30,18 @@ function replaceEdited(
   decision.steps.push(...start.steps);
   decision.waits.push(...start.waits);
   wakeBy(decision, start.wakeAt);
+  return outcome === 'started';
 }
 
-/** Replaces a running container that can't go on as it is; says whether it is one. */
+/** Replaces a running container that can't go on as it is; says whether it ends now. */
 export function replaceChanged(
   state: PodState,
   sandbox: PodSandboxStatus,
   view: ContainerView,
   decision: Decision,
 ): boolean {
-  if (isEdited(view)) {
-    replaceEdited(state, sandbox, view, decision);
-    return true;
-  }
+  if (isEdited(view)) return replaceEdited(state, sandbox, view, decision);
   if (!resizeNeedsRestart(view, state.record)) return false;
   const message = `Container ${view.spec.name} resize requires restart`;
-  replaceEdited(state, sandbox, view, decision, message);
-  return true;
+  return replaceEdited(state, sandbox, view, decision, message);
 }

@@ -13,9 +13,9 @@ export interface ContainerStatusContext {
   /** Whether init containers are over: then one that nobody remembers has done its work. */
   initialized: boolean;
   waiting: ReadonlyMap<string, WaitingReason>;
+  healths: Healths;
   /** CPU and memory that running containers have, by name. */
   actuated: Readonly<Record<string, ResourceRequirements>>;
-  healths: Healths;
 }
 
 const containerId = (runtimeName: string, id: string): string => (id === '' ? '' : `${runtimeName}://${id}`);
@@ -73,8 +73,8 @@ export function containerStatus(view: ContainerView, context: ContainerStatusCon
   // What is about to run again waits; how it ended last moves to lastState.
   const overlaid = waiting !== undefined && state.running === undefined;
   const last = overlaid && state.terminated !== undefined ? state : lastState(previous, runtimeName);
-  const running = state.running !== undefined;
   const { started, ready } = healthOf(context.healths, view);
+  const running = state.running !== undefined;
   return {
     ...common,
     ...(spec.resources === undefined ? {} : { resources: running ? present(view, context) : spec.resources }),

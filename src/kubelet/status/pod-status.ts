@@ -87,8 +87,8 @@ function containerStatuses(inputs: StatusInputs): Map<string, ContainerStatus> {
     hasInitContainers: (inputs.pod.spec.initContainers?.length ?? 0) > 0,
     initialized: inputs.initialized,
     waiting: inputs.waiting,
-    actuated: inputs.record?.actuated ?? {},
     healths: inputs.healths,
+    actuated: inputs.record?.actuated ?? {},
   };
   const statuses = new Map(
     inputs.containers.map((view) => [view.spec.name, containerStatus(view, context)] as const),
