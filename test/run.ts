@@ -118,7 +118,9 @@ async function filesOf(project: 'integration' | 'cluster'): Promise<string[]> {
 
 /** Beds at once: much of a test is waiting, and a test of faults does hardly anything else. */
 const LANES = 2;
-const FAULT_LANES = 4;
+const FAULT_LANES = 7;
+/** Of the tests of faults those that last longest: begun first, so that the end waits for none of them. */
+const LONG = ['/stall.', '/outage.', '/soak.', '/expired.'];
 
 /** Files that load the machine themselves, or whose subject is how long something takes. */
 const ALONE = ['/soak/', '/quickstart/', 'pods/manifests.test', 'integration/cli/'];
@@ -156,7 +158,11 @@ async function runInBeds(
     together.filter((file) => !mostlyWaits(file)),
     LANES,
   );
-  await inLanes(together.filter(mostlyWaits), FAULT_LANES);
+  const isLong = (file: string): number => Number(LONG.some((part) => file.includes(part)));
+  await inLanes(
+    together.filter(mostlyWaits).sort((a, b) => isLong(b) - isLong(a)),
+    FAULT_LANES,
+  );
 }
 
 const usable = (versions: readonly Version[], tests: string): Version[] =>

@@ -11,7 +11,7 @@ cd -- "$(dirname -- "$(readlink -f -- "$0")")/.."
 # shellcheck source=scripts/quickstart/packages.sh
 . scripts/quickstart/packages.sh
 install_packages containerd runc containernetworking-plugins iptables conntrack busybox-static bash-static \
-  docker-registry skopeo iproute2 util-linux procps
+  docker-registry skopeo iproute2 util-linux procps faketime
 install_modules
 npm run --silent build
 

@@ -140,7 +140,10 @@ export async function startAgent(plan: AgentPlan): Promise<RunningAgent> {
     paths,
     clock,
     log,
-    supplies: cluster === undefined ? localSupplies(plan.objects) : clusterSupplies(cluster, thisNode, clock),
+    supplies:
+      cluster === undefined
+        ? localSupplies(plan.objects)
+        : await clusterSupplies(cluster, thisNode, paths.root, clock, log),
     statuses: api?.statuses,
     admission: new NodeAdmission({
       node: () => node.agent.node(),

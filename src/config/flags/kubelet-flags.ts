@@ -54,7 +54,7 @@ const kubeletOnly = flagTable('works', [
     'offline-start-after',
     'duration',
     '0s',
-    'Start the last known pods where the API server does not answer for this long after a start; 0: never.',
+    'Start the last known pods where the API server does not answer for this long after a start, but those that name ConfigMaps, Secrets or tokens; 0: never.',
     { min: 0 },
   ],
   [

@@ -81,6 +81,18 @@ describeFakeOnly('a client certificate', 'the fake’s own certificates and refu
     expect(await fixed()).toEqual(first);
   });
 
+  test('that ends while the agent runs, nothing to get another with: pods run on, and its successor is taken up', async () => {
+    const since = Date.now();
+    await start(await valid(seconds(8)));
+    await wait(Math.max(0, since + 12_000 - Date.now()));
+    expect(refusals()).toBeGreaterThan(0);
+    const written = Date.now();
+    await writeKubeconfig(await valid());
+    await eventually(async () => renewals(written) > 0, 20_000);
+    expect(requests()).toBe(0);
+    expect(await fixed()).toEqual(first);
+  });
+
   test('that is replaced on disk before it ends: nothing is ever refused', async () => {
     const since = Date.now();
     await start(await valid(seconds(20)));

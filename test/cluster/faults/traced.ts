@@ -22,7 +22,7 @@ export class Trace {
   pod(name: string, script = untilTerm, spec: Partial<PodSpec> = {}, metadata: ObjectMeta = {}): string {
     const main = container('main', `echo "$UID_OF_POD" >>/trace/${name}; ${script}`, {
       env: [{ name: 'UID_OF_POD', valueFrom: { fieldRef: { fieldPath: 'metadata.uid' } } }],
-      volumeMounts: [{ name: 'trace', mountPath: '/trace' }],
+      volumeMounts: [{ name: 'trace', mountPath: '/trace' }, ...mountsOf(spec)],
     });
     const { volumes = [], ...more } = spec;
     const all = [...volumes, { name: 'trace', hostPath: { path: this.#folder } }];
@@ -35,3 +35,7 @@ export class Trace {
     return text.split('\n').filter(Boolean);
   }
 }
+
+/** Volumes that nobody mounts aren't even set up. */
+const mountsOf = ({ volumes = [] }: Partial<PodSpec>): { name: string; mountPath: string }[] =>
+  volumes.map(({ name }) => ({ name, mountPath: `/volumes/${name}` }));
