@@ -118,7 +118,7 @@ async function filesOf(project: 'integration' | 'cluster'): Promise<string[]> {
 
 /** Beds at once: much of a test is waiting, and a test of faults does hardly anything else. */
 const LANES = 2;
-const FAULT_LANES = 7;
+const FAULT_LANES = 5;
 /** Of the tests of faults those that last longest: begun first, so that the end waits for none of them. */
 const LONG = ['/stall.', '/outage.', '/soak.', '/expired.'];
 
