@@ -346,6 +346,24 @@ describe('pods of the API server', () => {
     await running();
   });
 
+  test('Retry-After is honoured also where the status has changed during the call', async () => {
+    bed.api.failNext(
+      'patch',
+      new ApiError({ status: 429, reason: 'TooManyRequests', message: '', retryAfterMs: 9000 }),
+    );
+    const { promise, resolve } = Promise.withResolvers<void>();
+    bed.api.before = ({ verb }) => (verb === 'patch' ? promise : undefined);
+    bed.create('web', { containers: [{}] });
+    await bed.pods.runUntil(() => bed.pods.running().length === 1);
+    await bed.pods.run(1000);
+    expect(bed.api.writes()).toHaveLength(1);
+    resolve();
+    await bed.pods.run(8500);
+    expect(bed.api.writes()).toHaveLength(1);
+    await bed.pods.run(1000);
+    await running();
+  });
+
   test('the final DELETE is made again until the server takes it', async () => {
     bed.create('web', { containers: [{}] });
     await running();

@@ -45,7 +45,9 @@ export class StatusManager implements PodStatusSink {
     this.#queue = new KeyedQueue(parts.clock, (uid) => this.#sync(uid));
     parts.pods.onChange((changes) => {
       // No changes: the first list is in, or everything was listed anew.
-      if (changes.length === 0) for (const uid of this.#entries.keys()) this.#queue.add(uid);
+      if (changes.length === 0) {
+        for (const [uid, entry] of this.#entries) if (!wasRefused(entry)) this.#queue.add(uid);
+      }
       for (const { object } of changes) this.#onObject(object);
     });
   }
@@ -185,9 +187,14 @@ export class StatusManager implements PodStatusSink {
     const fields = { pod: fullName(entry.pod), uid, err: error, failures: entry.failures };
     if (entry.failures === 5) this.#parts.log.warn(fields, "a pod's status can't be written");
     else this.#parts.log.debug(fields, "a pod's status can't be written");
+    // What was published during the call that was refused must not hurry the next one.
+    if (status !== 0) this.#queue.remove(uid);
     this.#queue.add(uid, wait);
   }
 }
+
+const wasRefused = ({ trouble }: StatusEntry): boolean =>
+  trouble?.error instanceof ApiError && trouble.error.status !== 0;
 
 const nameOf = ({ metadata }: Pod): ObjectName => ({
   namespace: metadata?.namespace ?? '',
