@@ -114,6 +114,20 @@ describe('pods of the API server', () => {
     ]);
   });
 
+  test('its own last word coming back does not begin the end anew', async () => {
+    bed.create('web', { containers: [{}] });
+    await running();
+    bed.log.length = 0;
+    bed.onStep = async (step) => {
+      // Long enough for the watch to bring the phase that was just written.
+      if (step === 'remove volumes') await new Promise((resolve) => setTimeout(resolve, 50));
+    };
+    bed.remove('web');
+    await gone();
+    const before = bed.log.slice(0, bed.log.indexOf(`delete ${POD}`));
+    expect(before.filter((each) => each === 'remove volumes')).toHaveLength(1);
+  });
+
   test.each(['volumes', 'cgroup'])(
     'while the %s of a deleted pod can not go, its object stays',
     async (what) => {

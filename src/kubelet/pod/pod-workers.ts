@@ -281,9 +281,9 @@ export class PodWorkers {
     if (asksForLook(before, wanted)) this.#queue.add(uid);
     const terminal = terminalInApi(wanted);
     if (terminal !== undefined && terminal.phase !== context.record.terminal?.phase) {
-      // Somebody else says that the pod is over: then it is.
+      // Somebody else says that the pod is over: then it is. Of one that ends already, it may be this agent's own word.
       context.record.terminal = terminal;
-      this.#interrupt(entry, 'the pod is over');
+      if (context.ending === undefined) this.#interrupt(entry, 'the pod is over');
       this.#queue.add(uid);
     }
     const ending = endingOf(wanted);

@@ -298,8 +298,9 @@ export class PodBed {
           this.refreshed.push(pod.metadata.uid);
           return this.volumeFailure === undefined ? Promise.resolve() : Promise.reject(this.volumeFailure);
         },
-        tearDown: async (uid) => {
+        tearDown: async (uid, signal) => {
           await this.#outside.onTearDown?.('volumes', uid);
+          signal.throwIfAborted();
           this.mounted.delete(uid);
         },
       },
