@@ -6,6 +6,7 @@ import { ClientMetrics } from './client/client-metrics.ts';
 import { ConnectionError } from './client/connection.ts';
 import { Exchanger } from './client/exchange.ts';
 import { HttpKubeClient } from './client/http-kube-client.ts';
+import { ServerReturn } from './client/server-return.ts';
 import { Transport } from './client/transport.ts';
 import type { TransportOptions } from './client/transport.ts';
 import { watchStream } from './client/watch-stream.ts';
@@ -49,14 +50,20 @@ export function createKubeApi(options: KubeApiOptions): KubeApi {
     metrics: new ClientMetrics(metrics, server.host),
     userAgent,
   });
-  const client = new HttpKubeClient({ exchanger, clock, leaseAnswered: leaseGuard(transport, logger) });
+  const serverReturn = new ServerReturn(clock, random);
+  const client = new HttpKubeClient({
+    exchanger,
+    clock,
+    leaseAnswered: leaseGuard(transport, logger),
+    answered: (isAnswered) => serverReturn.answered(isAnswered),
+  });
   const unsubscribe = credentials.onTlsChange(() => transport.renew());
   const watching: ListWatchClient = {
     list: client.list.bind(client),
     watch: (resource, selection, watch) => watchStream({ exchanger, clock }, resource, selection, watch),
   };
   const informerMetrics = new InformerMetrics(metrics);
-  const context = { client: watching, clock, random, logger, metrics: informerMetrics };
+  const context = { client: watching, clock, random, logger, metrics: informerMetrics, serverReturn };
   const watches = new SharedObjectWatches(context);
   return {
     client,

@@ -23,6 +23,8 @@ export interface HttpKubeClientOptions {
   clock: Clock;
   /** Told of every call of the lane `lease`: whether an answer came in time. */
   leaseAnswered: (inTime: boolean) => void;
+  /** Told of every call: whether there was an answer, whatever it was. */
+  answered?: (isAnswered: boolean) => void;
   /** Longest answer taken, in bytes; 64 MiB unless given. */
   maxBytes?: number;
 }
@@ -38,12 +40,15 @@ export class HttpKubeClient implements KubeClient {
   readonly #exchanger: Exchanger;
   readonly #clock: Clock;
   readonly #leaseAnswered: (inTime: boolean) => void;
+  readonly #answered: (isAnswered: boolean) => void;
   readonly #maxBytes: number;
 
-  constructor({ exchanger, clock, leaseAnswered, maxBytes = 64 << 20 }: HttpKubeClientOptions) {
+  constructor(options: HttpKubeClientOptions) {
+    const { exchanger, clock, leaseAnswered, answered = () => undefined, maxBytes = 64 << 20 } = options;
     this.#exchanger = exchanger;
     this.#clock = clock;
     this.#leaseAnswered = leaseAnswered;
+    this.#answered = answered;
     this.#maxBytes = maxBytes;
   }
 
@@ -133,12 +138,14 @@ export class HttpKubeClient implements KubeClient {
     try {
       const answer = await this.#exchanger.send(lane, outgoing, signal);
       const text = await readText(answer, signal, this.#maxBytes);
+      this.#answered(true);
       if (lane === 'lease') this.#leaseAnswered(true);
       if (answer.status < 200 || answer.status > 299) throw toApiError(answer, text, this.#clock.now());
       return parse(text, this.#exchanger.shown(outgoing)) as T;
     } catch (cause) {
       if (call.signal.aborted) throw call.signal.reason;
       if (cause instanceof ApiError) throw cause;
+      this.#answered(false);
       if (lane === 'lease' && signal.aborted) this.#leaseAnswered(false);
       throw noAnswer(this.#exchanger.shown(outgoing), cause);
     }

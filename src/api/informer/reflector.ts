@@ -6,6 +6,7 @@ import { ApiError, isApiGone } from '#lib/kube/api-error.ts';
 import type { ApiObject, ListSelection, Resource } from '#lib/kube/client.ts';
 import type { Logger } from '#lib/logger.ts';
 import { retryDelays } from '#lib/retry-schedule.ts';
+import type { ServerReturn } from '../client/server-return.ts';
 import type { ListWatchClient, WatchEvent } from '../client/watch-stream.ts';
 import type { InformerMetrics, RestartReason } from './informer-metrics.ts';
 import { listAll } from './list-all.ts';
@@ -18,6 +19,8 @@ export interface ReflectorContext {
   readonly metrics: InformerMetrics;
   /** Milliseconds before the first repetition of what failed; 800 unless given, as upstream. */
   readonly firstRetryMs?: number;
+  /** Cuts waits short for a server that did not answer. */
+  readonly serverReturn?: Pick<ServerReturn, 'wait'>;
 }
 
 /** Takes what a reflector sees; must not throw. */
@@ -79,8 +82,16 @@ export class Reflector<T extends ApiObject> {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const wait = await this.#step(signal);
-      if (wait > 0 && !signal.aborted) await sleep(this.#context.clock, wait, signal).catch(() => undefined);
+      if (wait > 0 && !signal.aborted) await this.#pause(wait, signal).catch(() => undefined);
     }
+  }
+
+  #pause(ms: number, signal: AbortSignal): Promise<void> {
+    const { clock, serverReturn } = this.#context;
+    const isUnanswered = this.#trouble instanceof ApiError && this.#trouble.status === 0;
+    return isUnanswered && serverReturn !== undefined
+      ? serverReturn.wait(ms, signal)
+      : sleep(clock, ms, signal);
   }
 
   /** Lists or watches once; returns how long to wait before the next step, in milliseconds. */
