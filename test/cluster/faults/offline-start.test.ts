@@ -5,9 +5,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { exec } from '#test/bed/exec.ts';
 import { mountTable } from '#test/bed/inventory.ts';
-import { hasPhase, isRunning } from '#test/bed/manifests.ts';
+import { hasPhase, isRunning, statusOf } from '#test/bed/manifests.ts';
 import { createPodOn } from '#test/control-plane/actions.ts';
-import { useClusterNode } from '#test/control-plane/cluster-node.ts';
+import { type ApiView, useClusterNode } from '#test/control-plane/cluster-node.ts';
 import { testResources } from '#test/control-plane/resources.ts';
 import { describeFakeOnly } from '#test/control-plane/start.ts';
 import { forbidden, stepsBack } from './expectations.ts';
@@ -84,8 +84,11 @@ describeFakeOnly('offline start', 'a server that is away', () => {
     });
 
     await node.fake.start();
-    for (const name of ['back', 'secret', 'db-0', 'comes']) {
-      await node.waitForPod(name, isRunning, { timeoutMs: 40_000 });
+    await node.waitForPod('comes', isRunning, { timeoutMs: 40_000 });
+    // The server has their statuses of before, first.
+    for (const name of ['back', 'secret', 'db-0']) {
+      const again = (view: ApiView): boolean => isRunning(view) && statusOf(view)?.restartCount === 1;
+      await node.waitForPod(name, again, { timeoutMs: 40_000 });
     }
     await node.waitForPod('ran', hasPhase('Failed'), { timeoutMs: 40_000 });
     await node.agent.waitForGone('gone');
