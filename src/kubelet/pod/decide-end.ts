@@ -46,7 +46,7 @@ export function decideEnd(state: PodState, ending: Ending, decision: Decision): 
   ];
   // Whatever stopped is looked at once more before it goes: the status wants its exit codes.
   if (steps.length === 0 && ending.forget) {
-    // First the cgroup: the runtime removes no sandbox in which, unknown to it, something still runs.
+    // First the cgroup, at every try: the runtime removes no sandbox in which, unknown to it, something still runs.
     steps.push({ kind: 'tearDown' });
     steps.push(...state.sandboxes.map((sandbox): Step => ({ kind: 'removeSandbox', id: sandbox.id })));
     steps.push({ kind: 'forget' });

@@ -1,25 +1,14 @@
 /** Probes and hooks of pods of the API server: what others see of them. */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '#lib/kube/types.ts';
 import { container, isRunning, podManifest, statusOf, untilTerm } from '#test/bed/manifests.ts';
+import { type WebFolder, webFolder } from '#test/bed/web-folder.ts';
 import { type ApiView, useClusterNode } from '#test/control-plane/cluster-node.ts';
 
 const node = useClusterNode();
 
-/** A folder of the node that the pod sees as /www. */
-async function folder(name: string) {
-  const path = join(node.agent.dir, 'www', name);
-  await mkdir(path, { recursive: true });
-  return {
-    volumes: [{ name: 'www', hostPath: { path } }],
-    mount: { volumeMounts: [{ name: 'www', mountPath: '/www' }] },
-    add: (file: string) => writeFile(join(path, file), 'here'),
-    remove: (file: string) => rm(join(path, file), { force: true }),
-  };
-}
+const folder = (name: string): Promise<WebFolder> => webFolder(node.agent.dir, name);
 
 const readyCondition = ({ pod }: ApiView) => pod.status?.conditions?.find(({ type }) => type === 'Ready');
 const isReady = (view: ApiView): boolean => readyCondition(view)?.status === 'True';

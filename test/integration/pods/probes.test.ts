@@ -1,9 +1,8 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findProcesses } from '#host/processes.ts';
 import type { Container } from '#lib/kube/types.ts';
 import { container, hasPhase, isRunning, podManifest, statusOf, untilTerm } from '#test/bed/manifests.ts';
+import { type WebFolder, webFolder } from '#test/bed/web-folder.ts';
 import { serveHealth } from './grpc-health.ts';
 import { useNode } from './node.ts';
 
@@ -12,17 +11,7 @@ const node = useNode();
 const web = 'exec httpd -f -p 8080 -h /www';
 const ports = [{ name: 'web', containerPort: 8080 }];
 
-/** A folder of the node that the pod sees as /www. */
-async function folder(name: string) {
-  const path = join(node.agent.dir, 'www', name);
-  await mkdir(path, { recursive: true });
-  return {
-    volumes: [{ name: 'www', hostPath: { path } }],
-    mount: { volumeMounts: [{ name: 'www', mountPath: '/www' }] },
-    add: (file: string) => writeFile(join(path, file), 'here'),
-    remove: (file: string) => rm(join(path, file), { force: true }),
-  };
-}
+const folder = (name: string): Promise<WebFolder> => webFolder(node.agent.dir, name);
 
 const events = async (pod: string, reason: string): Promise<string[]> =>
   (await node.agent.client.events({ namespace: 'default', name: `${pod}-n1` })).flatMap((event) =>
